@@ -1,0 +1,1 @@
+"""The compiled column: one extension module for each twinned pure module."""

@@ -1,0 +1,1 @@
+"""The ASGI state machines: scopes, request cycles, lifespan."""

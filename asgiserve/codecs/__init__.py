@@ -1,0 +1,1 @@
+"""Bytes to objects and back: no asyncio, no clock, no logging."""

@@ -1,0 +1,1 @@
+"""Connections: codecs and cycles joined to an asyncio transport."""

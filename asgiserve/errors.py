@@ -1,0 +1,49 @@
+"""The exceptions of asgiserve, sorted by who is at fault: the peer, the application, the operator."""
+
+from __future__ import annotations
+
+__all__ = [
+    "AppError",
+    "AsgiserveError",
+    "ClientDisconnected",
+    "ConfigError",
+    "HttpRequestError",
+    "PeerError",
+    "StartupError",
+]
+
+
+class AsgiserveError(Exception):
+    """Root of what asgiserve raises on purpose."""
+
+
+class PeerError(AsgiserveError):
+    """The peer broke the protocol; subclasses carry the answer for the wire."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class HttpRequestError(PeerError):
+    """The peer sent bytes that are not a request we accept."""
+
+    def __init__(self, reason: str, *, status: int = 400) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class AppError(AsgiserveError):
+    """The application broke the ASGI specification."""
+
+
+class ClientDisconnected(OSError):
+    """``send()`` was called after the client had gone (ASGI HTTP 2.4: a subclass of OSError)."""
+
+
+class ConfigError(AsgiserveError):
+    """An option is unknown, malformed or in conflict; the command exits with status 2."""
+
+
+class StartupError(AsgiserveError):
+    """The server could not start; the command exits with status 3."""

@@ -1,0 +1,1 @@
+"""ASGI applications around an ASGI application."""

@@ -1,0 +1,1 @@
+"""The server of one process: sockets, event loop, application, shutdown."""
