@@ -1,0 +1,73 @@
+"""Small ASGI applications for tests; each says in one line what it does with a request."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["AsgiApp", "RecordingApp", "SeenRequest", "answer", "read_body", "scripted_app"]
+
+Scope = dict[str, Any]
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+async def read_body(receive: Receive) -> bytes:
+    """Receive until the request is complete; a disconnect ends it too."""
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+            return body
+
+
+async def answer(send: Send, body: bytes = b"", *, status: int = 200, headers: Any = ()) -> None:
+    """Send a whole response with its content-length."""
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})
+
+
+@dataclass
+class SeenRequest:
+    """What an application saw of one request."""
+
+    scope: Scope
+    body: bytes | None = None
+    is_complete: bool = False
+
+
+@dataclass
+class RecordingApp:
+    """Answers 200 with the body it read, and keeps what it saw."""
+
+    requests: list[SeenRequest] = field(default_factory=list)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        seen = SeenRequest(scope, b"")
+        self.requests.append(seen)
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            seen.body += message["body"]
+            if not message["more_body"]:
+                break
+        seen.is_complete = True
+        await answer(send, seen.body)
+
+
+def scripted_app(*messages: Message, read: bool = False) -> AsgiApp:
+    """An application that sends *messages* as they are, after reading the request when *read* is set."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if read:
+            await read_body(receive)
+        for message in messages:
+            await send(message)
+
+    return app
