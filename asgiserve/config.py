@@ -1,0 +1,327 @@
+"""The options of the server, as one frozen dataclass; uvicorn's names where uvicorn has the option.
+
+A field carries its kind of value, group and help text once; the command line, the environment and
+TOML files are derived from it in ``config_sources`` and do not belong here.
+"""
+
+# ruff: noqa: RUF009 - `option` gives a field, not a value shared by all instances.
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from configparser import RawConfigParser
+from dataclasses import KW_ONLY, dataclass, field, fields
+from typing import IO, Any
+
+from asgiserve import option_kinds as kinds
+from asgiserve.errors import ConfigError
+from asgiserve.logging_defaults import LOGGING_CONFIG as LOGGING_CONFIG
+from asgiserve.option_kinds import Kind, choice, integer, optional, seconds, size
+
+__all__ = [
+    "LOGGING_CONFIG",
+    "OPTIONS",
+    "Config",
+    "Option",
+    "OptionError",
+    "parse_option",
+    "unknown_option_message",
+]
+
+ADDRESS = "Address"
+APPLICATION = "Application"
+RESPONSES = "Responses"
+PROXIES = "Behind a proxy"
+LIMITS = "Limits"
+TIMEOUTS = "Time-outs"
+LOGGING = "Logging"
+
+TRUSTED_BY_DEFAULT = "127.0.0.1,::1"
+
+
+class OptionError(ConfigError):
+    """The options called *names* have a bad value or are in conflict; a caller can add sources."""
+
+    def __init__(self, message: str, *names: str) -> None:
+        super().__init__(message)
+        self.names = names
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What is known of an option beside its name and default.
+
+    Args:
+        flag: the spelling on the command line, when it is not the name with hyphens.
+        fallback_env: an environment variable of other programs, read when no value is given.
+    """
+
+    kind: Kind
+    group: str
+    help: str
+    flag: str = ""
+    fallback_env: str = ""
+
+
+def option(default: object, kind: Kind, group: str, help: str, **details: Any) -> Any:
+    """A field of `Config` that is an option."""
+    return field(default=default, metadata={"option": Option(kind, group, help, **details)})
+
+
+@dataclass(frozen=True)
+class Config:
+    """The options of one server, checked, in their normal form.
+
+    Args:
+        app: an import string ``module:attribute``, or an application.
+
+    Raises:
+        ConfigError: an option is unknown, has a bad value, or conflicts with another.
+    """
+
+    app: Any = field(
+        metadata={
+            "option": Option(
+                kinds.APP, APPLICATION, "Application to serve: an import string MODULE:ATTRIBUTE."
+            )
+        }
+    )
+    _: KW_ONLY
+
+    host: str = option("127.0.0.1", kinds.TEXT, ADDRESS, "Bind a TCP socket to this host.")
+    port: int = option(
+        8000, integer(0, 65535), ADDRESS, "Bind a TCP socket to this port; 0 picks a free one."
+    )
+    uds: str | os.PathLike[str] | None = option(
+        None, optional(kinds.PATH), ADDRESS, "Bind a unix socket at this path."
+    )
+    uds_permissions: int | str = option(
+        0o666, kinds.FILE_MODE, ADDRESS, "File mode of unix sockets, in octal."
+    )
+    fd: int | None = option(
+        None, optional(integer(0)), ADDRESS, "Listen on the socket of this file descriptor."
+    )
+    bind: Sequence[str] = option(
+        (),
+        kinds.BINDS,
+        ADDRESS,
+        "Listen here: HOST:PORT, [IPV6]:PORT, unix:PATH or fd://NUMBER; may be repeated.",
+    )
+    backlog: int = option(2048, integer(1), ADDRESS, "Connections that may wait to be accepted.")
+
+    factory: bool = option(
+        False, kinds.SWITCH, APPLICATION, "Call APP without arguments to get the application."
+    )
+    app_dir: str | os.PathLike[str] | None = option(
+        ".",
+        optional(kinds.DIRECTORY),
+        APPLICATION,
+        "Directory that APP is imported from; none leaves sys.path alone.",
+    )
+    interface: str = option(
+        "auto",
+        choice("auto", "asgi3", "asgi2", "wsgi"),
+        APPLICATION,
+        "How the application is called.",
+    )
+    lifespan: str = option(
+        "auto",
+        choice("auto", "on", "off"),
+        APPLICATION,
+        "Run startup and shutdown of APP; auto: unless it raises before it receives.",
+    )
+    loop: str = option(
+        "auto",
+        kinds.LOOP,
+        APPLICATION,
+        "Event loop, or a factory of one; auto: uvloop where installed.",
+    )
+    env_file: str | os.PathLike[str] | None = option(
+        None,
+        optional(kinds.EXISTING_FILE),
+        APPLICATION,
+        "Set the application's environment from this file.",
+    )
+
+    headers: Iterable[tuple[str, str]] = option(
+        (), kinds.FIELDS, RESPONSES, "Default response header; may be repeated.", flag="--header"
+    )
+    server_header: bool = option(True, kinds.SWITCH, RESPONSES, "Send a Server header.")
+    date_header: bool = option(True, kinds.SWITCH, RESPONSES, "Send a Date header.")
+    request_trailers: bool = option(
+        False,
+        kinds.SWITCH,
+        RESPONSES,
+        "Give request trailers to the application instead of dropping them.",
+    )
+
+    proxy_headers: bool = option(
+        True,
+        kinds.SWITCH,
+        PROXIES,
+        "Take client address and scheme from the headers of trusted proxies.",
+    )
+    forwarded_allow_ips: Sequence[str] | None = option(
+        None,
+        kinds.HOSTS,
+        PROXIES,
+        "Trusted proxies: addresses, networks or socket paths, with commas; * trusts all. "
+        f"[default: $FORWARDED_ALLOW_IPS or {TRUSTED_BY_DEFAULT}]",
+        fallback_env="FORWARDED_ALLOW_IPS",
+    )
+    forwarded_header: str = option(
+        "x-forwarded",
+        choice("x-forwarded", "forwarded"),
+        PROXIES,
+        "Which headers trusted proxies send: X-Forwarded-For and -Proto, or Forwarded (RFC 7239).",
+    )
+    root_path: str = option(
+        "", kinds.ROOT_PATH, PROXIES, "Path below which the application is mounted."
+    )
+    root_path_mode: str = option(
+        "auto",
+        choice("auto", "keep", "strip", "prepend"),
+        PROXIES,
+        "What root_path does to the request's path: auto prepends it where it is missing.",
+    )
+
+    limit_concurrency: int | None = option(
+        None,
+        optional(integer(1)),
+        LIMITS,
+        "Connections or tasks above which requests are answered 503.",
+    )
+    limit_max_requests: int | None = option(
+        None, optional(integer(1)), LIMITS, "Stop after this number of requests."
+    )
+    limit_max_requests_jitter: int = option(
+        0, integer(0), LIMITS, "Add up to this number, by chance, to limit_max_requests."
+    )
+    limit_request_target: int = option(
+        8192, size(1), LIMITS, "Longest request target; above it 414."
+    )
+    limit_request_head: int = option(65536, size(1), LIMITS, "Largest request head; above it 431.")
+    limit_request_fields: int = option(
+        128, integer(1), LIMITS, "Most header fields of a request; above it 431."
+    )
+    limit_request_body: int | None = option(
+        None, optional(size(0, kinds.MAX_SIZE_BYTES)), LIMITS, "Largest request body; above it 413."
+    )
+
+    timeout_request_header: float = option(
+        30,
+        seconds(),
+        TIMEOUTS,
+        "Deadline for a whole request head, from connection or first byte on; then 408.",
+    )
+    timeout_keep_alive: float = option(
+        5,
+        seconds(is_zero_allowed=True),
+        TIMEOUTS,
+        "Close a connection that is idle between requests.",
+    )
+    timeout_request_body: float = option(
+        60, seconds(), TIMEOUTS, "Longest pause within a request body."
+    )
+    timeout_write: float = option(
+        60, seconds(), TIMEOUTS, "Longest pause of a client that should read."
+    )
+    timeout_graceful_shutdown: float | None = option(
+        30,
+        optional(seconds(is_zero_allowed=True)),
+        TIMEOUTS,
+        "Time for running requests to end; none: no limit.",
+    )
+    timeout_lifespan_startup: float | None = option(
+        60, optional(seconds()), TIMEOUTS, "Time for the application's startup; none: no limit."
+    )
+    timeout_lifespan_shutdown: float | None = option(
+        30, optional(seconds()), TIMEOUTS, "Time for the application's shutdown; none: no limit."
+    )
+
+    log_config: Mapping[str, Any] | str | os.PathLike[str] | RawConfigParser | IO[Any] | None = (
+        option(
+            "default",
+            optional(kinds.LOG_CONFIG),
+            LOGGING,
+            "Logging configuration: .ini, .json, .yaml or .toml.",
+        )
+    )
+    log_level: str | int | None = option(
+        None, optional(kinds.LOG_LEVEL), LOGGING, "Log this level and above. [default: info]"
+    )
+    access_log: bool = option(True, kinds.SWITCH, LOGGING, "Log a line for each request.")
+    use_colors: bool | None = option(
+        None, optional(kinds.SWITCH), LOGGING, "Colour the log. [default: on a terminal]"
+    )
+
+    def __new__(cls, *args: object, **options: object) -> Config:
+        """Refuse unknown options as such, where ``__init__`` would raise a TypeError."""
+        for name in options:
+            if name not in OPTIONS:
+                raise OptionError(unknown_option_message(name), name)
+        return super().__new__(cls)
+
+    def __post_init__(self) -> None:
+        for name in OPTIONS:
+            object.__setattr__(self, name, parse_option(name, getattr(self, name)))
+        _check_conflicts(self)
+
+
+OPTIONS: dict[str, Option] = {each.name: each.metadata["option"] for each in fields(Config)}
+_DEFAULTS = {each.name: each.default for each in fields(Config)}
+
+
+def parse_option(name: str, value: object) -> Any:
+    """Give *value* of the option *name* in its normal form.
+
+    Raises:
+        OptionError: the value is not allowed.
+    """
+    details = OPTIONS[name]
+    if value is None and details.fallback_env:
+        value = os.environ.get(details.fallback_env, TRUSTED_BY_DEFAULT)
+    try:
+        return details.kind.parse(value)
+    except ValueError as error:
+        raise OptionError(f"{name}: {error}", name) from None
+
+
+def unknown_option_message(name: str) -> str:
+    """Say that *name* is no option, and which it resembles."""
+    similar = difflib.get_close_matches(name, OPTIONS, n=1)
+    return f"{name}: no such option" + (f"; did you mean {similar[0]}?" if similar else "")
+
+
+def _check_conflicts(config: Config) -> None:
+    def is_changed(name: str) -> bool:
+        return bool(getattr(config, name) != _DEFAULTS[name])
+
+    sockets = [name for name in ("bind", "fd", "uds") if is_changed(name)]
+    if sockets:
+        sockets += [name for name in ("host", "port") if is_changed(name)]
+    if len(sockets) > 1:
+        raise OptionError(
+            f"{' and '.join(sockets)} exclude each other; bind takes several addresses", *sockets
+        )
+    has_unix_socket = config.uds is not None or any(
+        address.startswith("unix:") for address in config.bind
+    )
+    if is_changed("uds_permissions") and not has_unix_socket:
+        raise OptionError(
+            "uds_permissions: there is no unix socket; give uds or bind=unix:PATH",
+            "uds_permissions",
+        )
+    if config.limit_max_requests_jitter and config.limit_max_requests is None:
+        raise OptionError(
+            "limit_max_requests_jitter: needs limit_max_requests", "limit_max_requests_jitter"
+        )
+    if is_changed("forwarded_header") and not config.proxy_headers:
+        names = ("forwarded_header", "proxy_headers")
+        raise OptionError("forwarded_header: has no effect while proxy_headers is false", *names)
+    if config.interface == "wsgi" and config.lifespan == "on":
+        raise OptionError(
+            "lifespan: a WSGI application has no lifespan to turn on", "lifespan", "interface"
+        )

@@ -1,0 +1,50 @@
+"""The logging configuration when none is given: data for ``logging.config.dictConfig``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["ACCESS_FORMAT", "ERROR_FORMAT", "LOGGING_CONFIG", "TIME_FORMAT"]
+
+TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
+ERROR_FORMAT = "%(levelprefix)s %(asctime)s %(message)s"
+ACCESS_FORMAT = (
+    '%(levelprefix)s %(asctime)s %(client_addr)s - "%(request_line)s" '
+    "%(status_code)s %(body_bytes)s %(duration)s"
+)
+
+LOGGING_CONFIG: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "default": {
+            "()": "asgiserve.log.DefaultFormatter",
+            "fmt": ERROR_FORMAT,
+            "datefmt": TIME_FORMAT,
+            "use_colors": None,
+        },
+        "access": {
+            "()": "asgiserve.log.AccessFormatter",
+            "fmt": ACCESS_FORMAT,
+            "datefmt": TIME_FORMAT,
+            "use_colors": None,
+        },
+    },
+    "handlers": {
+        "default": {
+            "class": "logging.StreamHandler",
+            "formatter": "default",
+            "stream": "ext://sys.stderr",
+        },
+        "access": {
+            "class": "logging.StreamHandler",
+            "formatter": "access",
+            "stream": "ext://sys.stdout",
+        },
+    },
+    "loggers": {
+        "asgiserve": {"handlers": ["default"], "level": "INFO", "propagate": False},
+        "asgiserve.error": {"level": "INFO"},
+        "asgiserve.access": {"handlers": ["access"], "level": "INFO", "propagate": False},
+    },
+}
