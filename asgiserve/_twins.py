@@ -1,0 +1,109 @@
+"""The only chooser between the two columns: every hot module compiled, or every one pure.
+
+Modules without a twin import the hot ones from here; twinned modules import their own column.
+``ASGISERVE_SPEEDUPS`` decides: ``auto`` takes the compiled column where it was built, ``require``
+fails without it, ``off`` takes the pure one. A column that is half there is an ImportError, never
+a slow-down that nobody asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from asgiserve.asgi import http_cycle, scope
+    from asgiserve.codecs import header_fields, http1_framing, http1_parser, http_date
+    from asgiserve.connection import context, flow_control, http1_connection
+
+__all__ = [
+    "COLUMN",
+    "LLHTTP_VERSION",
+    "TWINNED",
+    "context",
+    "flow_control",
+    "header_fields",
+    "http1_connection",
+    "http1_framing",
+    "http1_parser",
+    "http_cycle",
+    "http_date",
+    "load_column",
+    "scope",
+]
+
+Column = Literal["compiled", "pure"]
+
+SPEEDUPS = "asgiserve._speedups"
+
+# Where the pure twin of each compiled module lives.
+TWINNED = {
+    "context": "asgiserve.connection.context",
+    "flow_control": "asgiserve.connection.flow_control",
+    "header_fields": "asgiserve.codecs.header_fields",
+    "http1_connection": "asgiserve.connection.http1_connection",
+    "http1_framing": "asgiserve.codecs.http1_framing",
+    "http1_parser": "asgiserve.codecs.http1_parser",
+    "http_cycle": "asgiserve.asgi.http_cycle",
+    "http_date": "asgiserve.codecs.http_date",
+    "scope": "asgiserve.asgi.scope",
+}
+
+# INTERIM, until every module has landed: leave out what is not in the tree yet.
+_HERE = __file__.removesuffix("_twins.py")
+TWINNED = {name: path for name, path in TWINNED.items() if find_spec(path)}
+_UNWRITTEN = {name for name in TWINNED if not os.path.exists(f"{_HERE}_speedups/{name}.pyx")}
+
+
+def choose_column(mode: str) -> Column:
+    """Name the column for *mode*, a value of ``ASGISERVE_SPEEDUPS``.
+
+    Raises:
+        ImportError: *mode* is unknown, or asks for a column that was not built.
+    """
+    if mode not in ("auto", "require", "off"):
+        raise ImportError(f"ASGISERVE_SPEEDUPS is auto, require or off, not {mode!r}")
+    if mode == "off":
+        return "pure"
+    if _UNWRITTEN:  # INTERIM
+        return "pure"
+    if any(find_spec(f"{SPEEDUPS}.{name}") for name in TWINNED):
+        return "compiled"
+    if mode == "require":
+        raise ImportError(
+            "ASGISERVE_SPEEDUPS=require, but the compiled column was not built for this Python"
+        )
+    return "pure"
+
+
+def load_column(column: Column) -> dict[str, ModuleType]:
+    """Import every twinned module of *column*, by basename.
+
+    Raises:
+        ImportError: one of them is missing or cannot be imported; the message names it.
+    """
+    modules = {}
+    for name, pure_name in TWINNED.items():
+        if column == "compiled" and name in _UNWRITTEN:  # INTERIM
+            continue
+        full_name = f"{SPEEDUPS}.{name}" if column == "compiled" else pure_name
+        try:
+            modules[name] = import_module(full_name)
+        except ImportError as error:
+            if _UNWRITTEN:  # INTERIM
+                continue
+            raise ImportError(
+                f"the {column} column of asgiserve is incomplete: {full_name}: {error}; install "
+                "asgiserve again, or set ASGISERVE_SPEEDUPS=off for the pure one",
+                name=full_name,
+            ) from error
+    return modules
+
+
+COLUMN: Column = choose_column(os.environ.get("ASGISERVE_SPEEDUPS") or "auto")
+globals().update(load_column(COLUMN))
+
+LLHTTP_VERSION: str | None = getattr(globals().get("http1_parser"), "LLHTTP_VERSION", None)

@@ -1,0 +1,28 @@
+"""Fixtures of every test: the two columns, and the event loop of ``async def`` tests."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from asgiserve._twins import Column
+from tests.columns import COLUMNS, load_namespace
+
+
+@pytest.fixture(scope="session", params=COLUMNS)
+def impl(request: pytest.FixtureRequest) -> SimpleNamespace:
+    """The twinned modules of one column: ``impl.http1_parser.RequestParser``."""
+    return load_namespace(request.param)
+
+
+@pytest.fixture(scope="session", params=COLUMNS)
+def column(request: pytest.FixtureRequest) -> Column:
+    """The column of a server process, which `tests.columns.environment_of` gives it."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Run ``async def`` tests on asyncio alone."""
+    return "asyncio"
