@@ -1,0 +1,63 @@
+"""Awaitables that have nothing to wait for: what ``receive`` and ``send`` return when the answer is there.
+
+They are full coroutine objects to asyncio (``asyncio.iscoroutine`` is true), so that ``create_task(receive())``,
+``wait_for``, ``gather`` and anyio's task groups take them. A native coroutine would cost a frame for each event.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, NoReturn
+
+__all__ = ["NOTHING", "Failed", "Ready"]
+
+
+class Ready:
+    """An awaitable whose result is known."""
+
+    __slots__ = ("_value",)
+
+    # inspect.getcoroutinestate() reads these four; anyio asks it about every task it may cancel.
+    cr_await = None
+    cr_frame = None
+    cr_running = False
+    cr_suspended = False
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __await__(self) -> Ready:
+        return self
+
+    def __iter__(self) -> Ready:
+        return self
+
+    def __next__(self) -> NoReturn:
+        raise StopIteration(self._value)
+
+    def send(self, value: Any) -> NoReturn:
+        raise StopIteration(self._value)
+
+    def throw(
+        self, kind: Any, value: BaseException | None = None, traceback: TracebackType | None = None
+    ) -> NoReturn:
+        raise kind if value is None else value
+
+    def close(self) -> None:
+        """Nothing is suspended, so nothing is closed."""
+
+
+class Failed(Ready):
+    """An awaitable whose awaiting raises a known exception."""
+
+    __slots__ = ()
+
+    def __next__(self) -> NoReturn:
+        raise self._value
+
+    def send(self, value: Any) -> NoReturn:
+        raise self._value
+
+
+# What most sends return; it carries no state, so one serves all.
+NOTHING = Ready(None)

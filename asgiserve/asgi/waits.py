@@ -1,0 +1,71 @@
+"""The coroutines behind ``receive`` and ``send`` when something has to be waited for.
+
+Native coroutines on purpose, in both columns: anyio asks ``inspect.getcoroutinestate`` about the tasks it
+cancels, and only a native coroutine answers truthfully while it is suspended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Protocol
+
+__all__ = ["Waiters", "receive_later", "send_later", "wait_writable"]
+
+
+class Waiters:
+    """Futures of tasks that wait for one condition; each task has its own, since cancelling one must not reach others."""
+
+    __slots__ = ("_futures",)
+
+    def __init__(self) -> None:
+        self._futures: set[asyncio.Future[None]] = set()
+
+    def wake(self) -> None:
+        """Let every waiting task look at the condition again."""
+        for future in self._futures:
+            if not future.done():
+                future.set_result(None)
+        self._futures.clear()
+
+    async def wait(self) -> None:
+        """Wait for the next ``wake``."""
+        future = asyncio.get_running_loop().create_future()
+        self._futures.add(future)
+        try:
+            await future
+        finally:
+            self._futures.discard(future)
+
+
+class Cycle(Protocol):
+    """What a waiting coroutine needs of a request cycle."""
+
+    def take_event(self) -> dict[str, Any] | None: ...
+    def event_waiters(self) -> Waiters: ...
+    def handle(self, message: Any) -> None: ...
+    def write_waiters(self) -> Waiters | None: ...
+    def check_connected(self) -> None: ...
+
+
+async def receive_later(cycle: Cycle) -> dict[str, Any]:
+    """Wait until *cycle* has an event for the application."""
+    while True:
+        event = cycle.take_event()
+        if event is not None:
+            return event
+        await cycle.event_waiters().wait()
+
+
+async def wait_writable(cycle: Cycle) -> None:
+    """Wait until the transport of *cycle* is below high water; raises ClientDisconnected if it is lost."""
+    while (waiters := cycle.write_waiters()) is not None:
+        cycle.check_connected()
+        await waiters.wait()
+    cycle.check_connected()
+
+
+async def send_later(cycle: Cycle, message: Any) -> None:
+    """Wait for room, handle *message*, and wait for the room it took."""
+    await wait_writable(cycle)
+    cycle.handle(message)
+    await wait_writable(cycle)

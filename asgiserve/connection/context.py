@@ -1,0 +1,110 @@
+"""What all connections of a worker share: application, loop, limits, counters, default fields."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import math
+from typing import TYPE_CHECKING, Any
+
+from asgiserve.codecs.http1_framing import DefaultFields
+
+if TYPE_CHECKING:
+    from asgiserve.config import Config
+    from asgiserve.log import AccessLog
+
+__all__ = ["TICK_S", "WorkerContext", "to_ticks"]
+
+# How often time-outs are looked at, in seconds; they are late by up to this much, never early.
+TICK_S = 0.25
+
+# What a scope names under "extensions" (ASGI "Extensions"); each has its branch in HttpCycle.handle.
+HTTP_EXTENSIONS: dict[str, Any] = {"http.response.trailers": {}, "http.response.early_hint": {}}
+REQUEST_TRAILERS_EXTENSION: dict[str, Any] = {"http.request.trailers": {}}
+
+
+class WorkerContext:
+    """Shared by the connections of one event loop, and changed only in its thread.
+
+    Args:
+        app: an ASGI 3 application.
+        config: read once, here.
+        loop: the loop that runs the connections.
+        state: the lifespan's state, None when the application has no lifespan.
+        task_context: the contextvars in which each request's task starts (as a copy); None: the current ones.
+        access_log: where to log finished requests, None for nowhere.
+    """
+
+    __slots__ = (
+        "access_log",
+        "active_requests",
+        "app",
+        "body_ticks",
+        "config",
+        "connections",
+        "default_fields",
+        "delivers_request_trailers",
+        "extensions",
+        "header_ticks",
+        "is_draining",
+        "keep_alive_ticks",
+        "limit_concurrency",
+        "loop",
+        "max_body_bytes",
+        "max_fields",
+        "max_head_bytes",
+        "max_target_bytes",
+        "requests_total",
+        "root_path",
+        "root_path_mode",
+        "state",
+        "task_context",
+        "tasks",
+        "write_ticks",
+    )
+
+    def __init__(
+        self,
+        app: Any,
+        config: Config,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        state: dict[str, Any] | None = None,
+        task_context: contextvars.Context | None = None,
+        access_log: AccessLog | None = None,
+    ) -> None:
+        self.app = app
+        self.config = config
+        self.loop = loop
+        self.state = state
+        self.task_context = contextvars.copy_context() if task_context is None else task_context
+        self.access_log = access_log
+        self.connections: set[Any] = set()
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self.requests_total = 0
+        self.active_requests = 0
+        self.is_draining = False
+        self.default_fields = DefaultFields(
+            b"asgiserve" if config.server_header else None,
+            [(name.encode("latin-1"), value.encode("latin-1")) for name, value in config.headers],
+        )
+        self.extensions = dict(HTTP_EXTENSIONS)
+        self.delivers_request_trailers = bool(config.request_trailers)
+        if self.delivers_request_trailers:
+            self.extensions.update(REQUEST_TRAILERS_EXTENSION)
+        self.root_path = config.root_path
+        self.root_path_mode = config.root_path_mode
+        self.max_target_bytes = config.limit_request_target
+        self.max_head_bytes = config.limit_request_head
+        self.max_fields = config.limit_request_fields
+        self.max_body_bytes = -1 if config.limit_request_body is None else config.limit_request_body
+        self.limit_concurrency = config.limit_concurrency or 0
+        self.header_ticks = to_ticks(config.timeout_request_header)
+        self.keep_alive_ticks = to_ticks(config.timeout_keep_alive)
+        self.body_ticks = to_ticks(config.timeout_request_body)
+        self.write_ticks = to_ticks(config.timeout_write)
+
+
+def to_ticks(timeout_s: float) -> int:
+    """How many ticks last at least *timeout_s* seconds, whenever the first of them comes."""
+    return math.ceil(timeout_s / TICK_S) + 1
