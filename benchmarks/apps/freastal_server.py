@@ -1,0 +1,12 @@
+"""Serve an ASGI application with freastal: ``python -m ... MODULE:ATTRIBUTE PORT``."""
+
+from __future__ import annotations
+
+import sys
+
+import freastal
+
+from benchmarks.apps.import_app import import_app
+
+if __name__ == "__main__":
+    freastal.serve_asgi(import_app(sys.argv[1]), host="127.0.0.1", port=int(sys.argv[2]))

@@ -1,0 +1,163 @@
+"""The servers that are measured side by side: how each is started, as data.
+
+Every one gets one worker, keep-alive, HTTP/1.1 without TLS and the event loop that its authors
+recommend.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+__all__ = ["CONTENDERS", "DEFAULT_CONTENDERS", "Contender"]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One server under test.
+
+    Arguments follow the interpreter; ``{app}`` and ``{port}`` are filled in.
+    """
+
+    name: str
+    package: str
+    arguments: tuple[str, ...]
+    log_on: tuple[str, ...] = ()
+    log_off: tuple[str, ...] = ()
+    # Idle connections are to stay open while memory is measured.
+    long_keep_alive: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    has_access_log: bool = True
+
+    def command(
+        self,
+        *,
+        app: str,
+        port: int,
+        access_log: bool = False,
+        keep_alive: bool = False,
+        python: str = sys.executable,
+    ) -> list[str]:
+        """Say the command line that serves *app* on *port* of 127.0.0.1."""
+        log = self.log_on if access_log else self.log_off
+        arguments = (*self.arguments, *log, *(self.long_keep_alive if keep_alive else ()))
+        return [python, *(part.format(app=app, port=port) for part in arguments)]
+
+
+ASGISERVE = Contender(
+    "asgiserve",
+    "asgiserve",
+    ("-m", "asgiserve", "{app}", "--host", "127.0.0.1", "--port", "{port}"),
+    log_on=("--access-log",),
+    log_off=("--no-access-log",),
+    long_keep_alive=("--timeout-keep-alive", "300"),
+    environment={"ASGISERVE_SPEEDUPS": "require"},
+)
+
+# uvicorn picks httptools and uvloop by itself when they are installed.
+UVICORN = Contender(
+    "uvicorn",
+    "uvicorn",
+    ("-m", "uvicorn", "{app}", "--host", "127.0.0.1", "--port", "{port}"),
+    log_off=("--no-access-log",),
+    long_keep_alive=("--timeout-keep-alive", "300"),
+)
+
+PURE = {"ASGISERVE_SPEEDUPS": "off"}
+ASYNCIO = ("--loop", "asyncio")
+
+CONTENDERS = {
+    contender.name: contender
+    for contender in (
+        Contender(
+            "constant",
+            "uvloop",
+            ("-m", "benchmarks.apps.constant_server", "{port}"),
+            has_access_log=False,
+        ),
+        ASGISERVE,
+        replace(ASGISERVE, name="asgiserve-pure", environment=PURE),
+        replace(
+            ASGISERVE,
+            name="asgiserve-pure-asyncio",
+            arguments=(*ASGISERVE.arguments, *ASYNCIO),
+            environment=PURE,
+        ),
+        UVICORN,
+        replace(
+            UVICORN,
+            name="uvicorn-h11-asyncio",
+            arguments=(*UVICORN.arguments, "--http", "h11", *ASYNCIO),
+        ),
+        Contender(
+            "granian",
+            "granian",
+            (
+                "-m",
+                "granian",
+                "{app}",
+                "--interface",
+                "asgi",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                "{port}",
+            ),
+            log_on=("--access-log",),
+            log_off=("--no-access-log",),
+            # Its header timeout closes idle connections, and a minute is the longest it takes.
+            long_keep_alive=("--http1-header-read-timeout", "60000"),
+        ),
+        Contender(
+            "h2corn",
+            "h2corn",
+            ("-m", "h2corn", "{app}", "--bind", "127.0.0.1:{port}"),
+            log_on=("--access-log",),
+            log_off=("--no-access-log",),
+            long_keep_alive=("--timeout-keep-alive", "300"),
+        ),
+        Contender(
+            "gunicorn",
+            "gunicorn",
+            ("-m", "gunicorn", "{app}", "-k", "asgi", "--bind", "127.0.0.1:{port}"),
+            log_on=("--access-logfile", "-"),
+            long_keep_alive=("--keep-alive", "300"),
+        ),
+        Contender(
+            "hypercorn",
+            "hypercorn",
+            ("-m", "hypercorn", "{app}", "-k", "uvloop", "--bind", "127.0.0.1:{port}"),
+            log_on=("--access-logfile", "-"),
+            long_keep_alive=("--keep-alive", "300"),
+        ),
+        Contender(
+            "daphne",
+            "daphne",
+            ("-m", "daphne", "{app}", "-b", "127.0.0.1", "-p", "{port}"),
+            log_on=("--access-log", "-"),
+            log_off=("-v", "0"),
+        ),
+        Contender(
+            "fastpysgi",
+            "fastpysgi",
+            ("-m", "benchmarks.apps.fastpysgi_server", "{app}", "{port}"),
+            has_access_log=False,
+        ),
+        Contender(
+            "freastal",
+            "freastal",
+            ("-m", "benchmarks.apps.freastal_server", "{app}", "{port}"),
+            has_access_log=False,
+        ),
+    )
+}
+
+DEFAULT_CONTENDERS = (
+    "asgiserve",
+    "asgiserve-pure-asyncio",
+    "uvicorn",
+    "uvicorn-h11-asyncio",
+    "granian",
+    "h2corn",
+)

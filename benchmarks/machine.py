@@ -1,0 +1,62 @@
+"""What a figure was measured on: machine, interpreter, versions and the commit."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+
+__all__ = ["describe_machine", "format_header"]
+
+
+def describe_machine(packages: Iterable[str]) -> dict[str, str]:
+    """Say where a run was made, with the versions of *packages* as this interpreter finds them."""
+    return {
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": read_commit(),
+        "cpu": f"{read_cpu_model()}, {os.cpu_count()} cores",
+        "system": f"{platform.system()} {platform.release()}",
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        **{package: find_version(package) for package in sorted(packages)},
+    }
+
+
+def format_header(description: dict[str, str]) -> str:
+    """Write the description as one Markdown paragraph."""
+    return ", ".join(
+        f"{name} {value}" if name != "cpu" else value for name, value in description.items()
+    )
+
+
+def find_version(package: str) -> str:
+    """Read an installed version; what runs from the checkout has no version of its own."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "(checkout)"
+
+
+def read_commit() -> str:
+    """Name the measured commit; a mark says that the tree has changes on top."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+        )
+    except FileNotFoundError:
+        return "unknown"
+    return described.stdout.strip() or "unknown"
+
+
+def read_cpu_model() -> str:
+    """Read the processor's name from /proc/cpuinfo."""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()

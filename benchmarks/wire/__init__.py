@@ -1,0 +1,1 @@
+"""What one connection costs in user-space instructions, counted by callgrind."""

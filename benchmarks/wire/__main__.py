@@ -1,0 +1,89 @@
+"""Print the user-space instructions of one keep-alive GET."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from benchmarks.contenders import CONTENDERS
+from benchmarks.machine import describe_machine, format_header
+from benchmarks.server_process import ServerError
+from benchmarks.wire.measure import FORMS, count_per_request
+from benchmarks.wire.one_connection import PROTOCOLS
+
+Figures = dict[str, dict[str, float | None]]
+
+DEFAULT = ("constant", "asgiserve", "asgiserve-pure", "uvicorn")
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.wire", description=__doc__)
+    parser.add_argument(
+        "servers", nargs="*", metavar="SERVER", help=f"default: {' '.join(DEFAULT)}"
+    )
+    parser.add_argument("--form", choices=FORMS, help="measure only this form; default: both")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="keep callgrind's files, a subfolder a figure"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file too")
+    arguments = parser.parse_args()
+    arguments.servers = arguments.servers or DEFAULT
+    for name in arguments.servers:
+        if name not in CONTENDERS:
+            parser.error(f"unknown server {name!r}; there are {', '.join(CONTENDERS)}")
+    return arguments
+
+
+def can_count(form: str, name: str) -> bool:
+    """Tell whether the server has this form; a constant alone is the harness itself."""
+    return form == "server" or (name in PROTOCOLS and name != "constant")
+
+
+def count_figure(form: str, name: str, keep_in: Path | None) -> float | None:
+    """Measure one cell of the table; None when it fails, which is said."""
+    folder = keep_in and keep_in / f"{name}-{form}"
+    if folder:
+        folder.mkdir(parents=True)
+    try:
+        return count_per_request(form, CONTENDERS[name], keep_in=folder)
+    except (ServerError, ValueError) as error:
+        print(f"  failed: {error}", file=sys.stderr)
+        return None
+
+
+def main() -> int:
+    """Measure, print a Markdown table; fail when a figure is missing."""
+    arguments = parse_arguments()
+    forms = [arguments.form] if arguments.form else list(FORMS)
+    cells = [(n, form) for n in arguments.servers for form in forms if can_count(form, n)]
+    figures: Figures = {name: dict.fromkeys(forms) for name in arguments.servers}
+    for number, (name, form) in enumerate(cells, start=1):
+        print(f"[{number}/{len(cells)}] {name}, {form}", file=sys.stderr, flush=True)
+        figures[name][form] = count_figure(form, name, arguments.keep)
+    machine = describe_machine({"uvloop", *(CONTENDERS[name].package for name in figures)})
+    print(f"User-space instructions per keep-alive GET. {format_header(machine)}\n")
+    print(format_table(forms, figures))
+    if arguments.json:
+        document = {"unit": "instructions_per_request", "machine": machine, "figures": figures}
+        arguments.json.write_text(json.dumps(document, indent=2) + "\n")
+    return 0 if all(figures[name][form] for name, form in cells) else 1
+
+
+def format_table(forms: list[str], figures: Figures) -> str:
+    """Write the figures as a Markdown table, a server a row."""
+    lines = [f"| server | {' | '.join(forms)} |", f"|---|{'---:|' * len(forms)}"]
+    for name, row in figures.items():
+        lines.append(f"| {name} | {' | '.join(map(format_count, row.values()))} |")
+    return "\n".join(lines)
+
+
+def format_count(count: float | None) -> str:
+    """Write a count in whole instructions."""
+    return "-" if count is None else f"{count:,.0f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""Instructions per keep-alive GET in two forms: a connection alone, a whole server with sockets.
+
+Each figure is the difference of a long and a short run divided by the difference of their requests,
+so start-up and shutdown cancel out. From the connection's figure the harness is taken off: what it
+counts when a constant answers.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+
+from benchmarks.contenders import CONTENDERS, Contender
+from benchmarks.samples import HELLO_BODY, WRK_FIELDS, encode_request
+from benchmarks.server_process import REPOSITORY, ServerError, ServerProcess, find_free_port
+from benchmarks.wire import callgrind
+
+__all__ = ["FORMS", "count_per_request"]
+
+# The short run is long enough for the interpreter to have specialised the bytecode.
+SHORT_RUN = 256
+LONG_RUN = 2304
+RECEIVE_BYTES = 65536
+
+CountRun = Callable[[Contender, int, Path], None]
+
+
+def count_per_request(form: str, contender: Contender, *, keep_in: Path | None = None) -> float:
+    """Count the user-space instructions of one keep-alive GET.
+
+    Args:
+        form: a key of FORMS.
+        contender: the server.
+        keep_in: folder for the long run's callgrind files; None throws them away.
+    """
+    count = count_difference(FORMS[form], contender, keep_in)
+    return count - count_harness() if form == "connection" else count
+
+
+@cache
+def count_harness() -> float:
+    """Count what the fake transport and its client cost themselves, once a session."""
+    return count_difference(run_connection, CONTENDERS["constant"], None)
+
+
+def count_difference(count_run: CountRun, contender: Contender, keep_in: Path | None) -> float:
+    """Count one long and one short run, side by side: counts do not depend on time."""
+    with (
+        tempfile.TemporaryDirectory() as short_folder,
+        tempfile.TemporaryDirectory() as long_folder,
+    ):
+        folders = {SHORT_RUN: Path(short_folder), LONG_RUN: keep_in or Path(long_folder)}
+        with ThreadPoolExecutor(len(folders)) as pool:
+            runs = [
+                pool.submit(count_run, contender, requests, folder)
+                for requests, folder in folders.items()
+            ]
+            for run in runs:
+                run.result()
+        counts = {
+            requests: callgrind.read_instructions(folder) for requests, folder in folders.items()
+        }
+    return (counts[LONG_RUN] - counts[SHORT_RUN]) / (LONG_RUN - SHORT_RUN)
+
+
+def run_connection(contender: Contender, requests: int, folder: Path) -> None:
+    """Run one connection over a fake transport under callgrind."""
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.wire.one_connection",
+        contender.name,
+        str(requests),
+    ]
+    finished = subprocess.run(
+        callgrind.wrap_command(command, folder),
+        cwd=REPOSITORY,
+        env={**os.environ, **contender.environment, **callgrind.ENVIRONMENT},
+        capture_output=True,
+        text=True,
+    )
+    if finished.returncode:
+        raise ServerError(finished.stderr.strip()[-2000:])
+
+
+def run_server(contender: Contender, requests: int, folder: Path) -> None:
+    """Run a whole server under callgrind and send it *requests* GETs over one connection."""
+    port = find_free_port()
+    command = contender.command(app="benchmarks.apps.raw:hello", port=port)
+    environment = {**contender.environment, **callgrind.ENVIRONMENT}
+    with ServerProcess(callgrind.wrap_command(command, folder), port, environment=environment):
+        request_repeatedly(port, requests)
+
+
+def request_repeatedly(port: int, requests: int) -> None:
+    """Send GETs over one connection, each after the answer to the one before."""
+    request = encode_request(WRK_FIELDS)
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
+        for _ in range(requests):
+            client.sendall(request)
+            answer = b""
+            while not answer.endswith(HELLO_BODY):
+                piece = client.recv(RECEIVE_BYTES)
+                if not piece:
+                    raise ServerError(f"connection closed after {answer!r}")
+                answer += piece
+
+
+FORMS: dict[str, CountRun] = {"connection": run_connection, "server": run_server}

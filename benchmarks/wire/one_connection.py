@@ -1,0 +1,125 @@
+"""Answer GETs on one connection over a fake transport: the program that callgrind watches.
+
+Run as ``python -m benchmarks.wire.one_connection SERVER REQUESTS``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import uvloop
+
+from benchmarks.apps.constant_server import ConstantProtocol
+from benchmarks.apps.raw import hello
+from benchmarks.samples import WRK_FIELDS, encode_request
+
+REQUEST = encode_request(WRK_FIELDS)
+
+
+class FakeTransport(asyncio.Transport):
+    """Takes what is written and counts the writes."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("127.0.0.1", 50000), "sockname": ("127.0.0.1", 8000)})
+        self.writes = 0
+        self.last_written = b""
+
+    def write(self, data: Any) -> None:
+        self.writes += 1
+        self.last_written = data
+
+    def writelines(self, pieces: Any) -> None:
+        self.write(b"".join(pieces))
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        raise ConnectionError(f"the server closed the connection after {self.last_written!r}")
+
+    abort = close
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+
+class Client:
+    """Feeds one request a turn of the event loop, the next one when the last is answered."""
+
+    def __init__(self, protocol: asyncio.Protocol, requests: int) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.protocol = protocol
+        self.remaining = requests
+        self.transport = FakeTransport()
+        self.is_done = self.loop.create_future()
+        self.writes_before = -1
+
+    async def run(self) -> bytes:
+        """Return what was written last, once all requests are answered."""
+        self.protocol.connection_made(self.transport)
+        self.loop.call_soon(self.take_turn)
+        await self.is_done
+        return self.transport.last_written
+
+    def take_turn(self) -> None:
+        if self.transport.writes != self.writes_before:
+            if not self.remaining:
+                self.is_done.set_result(None)
+                return
+            self.remaining -= 1
+            self.writes_before = self.transport.writes
+            self.protocol.data_received(REQUEST)
+        self.loop.call_soon(self.take_turn)
+
+
+def make_asgiserve_protocol() -> asyncio.Protocol:
+    """asgiserve's connection with default limits, of the column that ASGISERVE_SPEEDUPS says."""
+    from asgiserve._twins import context, http1_connection
+    from asgiserve.config import Config
+
+    config = Config(hello, access_log=False)
+    return http1_connection.Http1Connection(
+        context.WorkerContext(hello, config, asyncio.get_running_loop())
+    )
+
+
+def make_uvicorn_protocol() -> asyncio.Protocol:
+    """uvicorn's connection on httptools."""
+    from uvicorn.config import Config
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+    from uvicorn.server import ServerState
+
+    config = Config(hello, access_log=False, log_level="warning")
+    config.load()
+    return HttpToolsProtocol(config, ServerState(), {})
+
+
+PROTOCOLS: dict[str, Callable[[], asyncio.Protocol]] = {
+    "constant": ConstantProtocol,
+    "asgiserve": make_asgiserve_protocol,
+    "asgiserve-pure": make_asgiserve_protocol,
+    "uvicorn": make_uvicorn_protocol,
+}
+
+
+async def answer_requests(name: str, requests: int) -> bytes:
+    """Send *requests* GETs to one connection of the server *name*; return the last write."""
+    return await Client(PROTOCOLS[name](), requests).run()
+
+
+if __name__ == "__main__":
+    last_written = uvloop.run(answer_requests(sys.argv[1], int(sys.argv[2])))
+    if b"Hello, world!" not in last_written:
+        sys.exit(f"not the expected answer: {last_written!r}")
