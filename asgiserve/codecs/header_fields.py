@@ -1,0 +1,177 @@
+"""Names and values of HTTP fields: tokens, lists, lengths, hosts (RFC 9110 section 5).
+
+Which fields a request may have, and how often, is decided in ``http1_syntax.py``.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv6Address
+
+__all__ = [
+    "has_list_member",
+    "is_field_value",
+    "is_token",
+    "is_valid_host",
+    "lower_name",
+    "parse_content_length",
+]
+
+MAX_CONTENT_LENGTH = 2**63 - 1
+
+COMMON_NAMES = (
+    b"accept",
+    b"accept-charset",
+    b"accept-encoding",
+    b"accept-language",
+    b"accept-ranges",
+    b"access-control-request-headers",
+    b"access-control-request-method",
+    b"age",
+    b"allow",
+    b"authorization",
+    b"cache-control",
+    b"connection",
+    b"content-disposition",
+    b"content-encoding",
+    b"content-language",
+    b"content-length",
+    b"content-location",
+    b"content-range",
+    b"content-security-policy",
+    b"content-type",
+    b"cookie",
+    b"date",
+    b"dnt",
+    b"etag",
+    b"expect",
+    b"expires",
+    b"forwarded",
+    b"from",
+    b"host",
+    b"if-match",
+    b"if-modified-since",
+    b"if-none-match",
+    b"if-range",
+    b"if-unmodified-since",
+    b"keep-alive",
+    b"last-modified",
+    b"link",
+    b"location",
+    b"max-forwards",
+    b"origin",
+    b"pragma",
+    b"priority",
+    b"proxy-authorization",
+    b"range",
+    b"referer",
+    b"retry-after",
+    b"sec-ch-ua",
+    b"sec-ch-ua-mobile",
+    b"sec-ch-ua-platform",
+    b"sec-fetch-dest",
+    b"sec-fetch-mode",
+    b"sec-fetch-site",
+    b"sec-fetch-user",
+    b"sec-websocket-extensions",
+    b"sec-websocket-key",
+    b"sec-websocket-protocol",
+    b"sec-websocket-version",
+    b"server",
+    b"set-cookie",
+    b"strict-transport-security",
+    b"te",
+    b"traceparent",
+    b"trailer",
+    b"transfer-encoding",
+    b"upgrade",
+    b"upgrade-insecure-requests",
+    b"user-agent",
+    b"vary",
+    b"via",
+    b"www-authenticate",
+    b"x-forwarded-for",
+    b"x-forwarded-host",
+    b"x-forwarded-proto",
+    b"x-real-ip",
+    b"x-request-id",
+    b"x-requested-with",
+)
+
+# The spellings seen on the wire, each with the one lower-case object that stands for the name.
+LOWER_NAMES = {name: name for name in COMMON_NAMES}
+LOWER_NAMES.update((name.title(), name) for name in COMMON_NAMES)
+
+TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+FORBIDDEN_IN_VALUE = re.compile(rb"[\r\n\0]")
+HOST = re.compile(
+    rb"(?:\[(?:v[0-9A-F]+\.[!$&'()*+,;=:\-._~0-9A-Z]+|(?P<ipv6>[0-9A-F:.]+))\]"
+    rb"|(?:[!$&'()*+,;=\-._~0-9A-Z]++|%[0-9A-F]{2})*+)(?::[0-9]*)?",
+    re.IGNORECASE,
+)
+
+
+def lower_name(name: bytes) -> bytes:
+    """Lower-case a field name; a common name is one object, however often it comes."""
+    lower = LOWER_NAMES.get(name)
+    if lower is not None:
+        return lower
+    lower = name.lower()
+    return LOWER_NAMES.get(lower, lower)
+
+
+def is_token(data: bytes) -> bool:
+    """Whether *data* is a token (RFC 9110 section 5.6.2), as methods and field names are."""
+    return TOKEN.fullmatch(data) is not None
+
+
+def is_field_value(data: bytes) -> bool:
+    """Whether *data* may be sent as a field value: no CR, LF or NUL (RFC 9110 section 5.5)."""
+    return FORBIDDEN_IN_VALUE.search(data) is None
+
+
+def parse_content_length(value: bytes) -> int:
+    """Read the value of Content-Length: digits only, at most 2**63 - 1 (RFC 9110 section 8.6).
+
+    Returns:
+        The length in bytes, -1 when *value* is malformed or too large.
+    """
+    if not value.isdigit():
+        return -1
+    # The limit has 19 digits; and int() refuses thousands of digits, even if they are zeros.
+    significant = value.lstrip(b"0")
+    if len(significant) > 19:
+        return -1
+    length = int(significant or b"0")
+    return length if length <= MAX_CONTENT_LENGTH else -1
+
+
+def is_valid_host(value: bytes) -> bool:
+    """Whether *value* is ``uri-host [ ":" port ]`` (RFC 9110 section 7.2, RFC 3986 section 3.2.2).
+
+    The host may be empty.
+    """
+    match = HOST.fullmatch(value)
+    if match is None:
+        return False
+    address = match["ipv6"]
+    if address is None:
+        return True
+    try:
+        IPv6Address(address.decode("ascii"))
+    except ValueError:
+        return False
+    return True
+
+
+def has_list_member(value: bytes, member: bytes) -> bool:
+    """Whether the comma-separated list *value* has *member*, in any case (RFC 9110 section 5.6.1).
+
+    Args:
+        value: a field value; several fields of one name joined by commas are one list.
+        member: a lower-case token.
+    """
+    lower = value.lower()
+    if lower == member:
+        return True
+    return member in lower and any(part.strip(b" \t") == member for part in lower.split(b","))

@@ -1,0 +1,360 @@
+"""Reading HTTP/1.1 requests: bytes in, request heads and bodies out (RFC 9112).
+
+The grammar stands in ``http1_syntax.py``. How to answer, how large a body may be and how much time
+a peer has is not decided here.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+from asgiserve.codecs.header_fields import LOWER_NAMES, has_list_member, lower_name
+from asgiserve.codecs.http1_chunks import MAX_CHUNK_EXTENSION_BYTES, ChunkDecoder
+from asgiserve.codecs.http1_syntax import (
+    METHODS,
+    TARGET,
+    TOKEN_BYTES,
+    VALUE_BYTES,
+    HeadScanner,
+    check_fields,
+    run_end,
+)
+from asgiserve.errors import HttpRequestError
+
+__all__ = ["MAX_CHUNK_EXTENSION_BYTES", "RequestHead", "RequestParser", "RequestSink"]
+
+EMPTY_LINES = re.compile(rb"[\r\n]*")
+REQUEST_LINE = re.compile(rb"([A-Z-]+) +(" + TARGET + rb") +HTTP/(1\.[01])\r\n")
+# The second alternative takes all from a place where no field line is, and leaves the name empty.
+# A value that ends in a tab is left to the scanner: for llhttp that is not whitespace everywhere.
+FIELD_LINE = re.compile(
+    rb"(" + TOKEN_BYTES + rb"++):[ \t]*+(" + VALUE_BYTES + rb"*[!-~\x80-\xff]|) *+\r\n|[\0-\xff]++"
+)
+
+
+class RequestHead:
+    """A complete request head.
+
+    Attributes:
+        method: one that llhttp knows, e.g. "GET".
+        target: the request-target as received.
+        http_version: "1.1" or "1.0".
+        headers: in the order received; names in lower case, values without whitespace at both ends.
+        content_length: -1 without Content-Length.
+        is_chunked: the body comes in chunks.
+        keep_alive: what version and Connection say about the connection after this request.
+        expects_continue: the peer waits for 100 (Continue) before it sends the body.
+        upgrade: the value of Upgrade when Connection lists it, else None.
+        accepts_trailers: TE lists ``trailers``.
+    """
+
+    __slots__ = (
+        "accepts_trailers",
+        "content_length",
+        "expects_continue",
+        "headers",
+        "http_version",
+        "is_chunked",
+        "keep_alive",
+        "method",
+        "target",
+        "upgrade",
+    )
+
+    def __init__(
+        self,
+        method: str,
+        target: bytes,
+        http_version: str,
+        headers: list[tuple[bytes, bytes]],
+        content_length: int = -1,
+        is_chunked: bool = False,
+        keep_alive: bool = True,
+        expects_continue: bool = False,
+        upgrade: bytes | None = None,
+        accepts_trailers: bool = False,
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.http_version = http_version
+        self.headers = headers
+        self.content_length = content_length
+        self.is_chunked = is_chunked
+        self.keep_alive = keep_alive
+        self.expects_continue = expects_continue
+        self.upgrade = upgrade
+        self.accepts_trailers = accepts_trailers
+
+
+class RequestSink:
+    """Receives what a RequestParser reads; the connection is one."""
+
+    __slots__ = ()
+
+    def on_head(self, head: RequestHead) -> None:
+        """A request head is complete and right."""
+        raise NotImplementedError
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of the body, never empty; at most one for each feed and message."""
+        raise NotImplementedError
+
+    def on_end(self, trailers: list[tuple[bytes, bytes]]) -> None:
+        """The message is complete."""
+        raise NotImplementedError
+
+
+class State(Enum):
+    """What the parser reads next."""
+
+    IDLE = "the first byte of a request"
+    HEAD = "more of a head that came in pieces"
+    SIZED_BODY = "a body of known length"
+    CHUNKED_BODY = "a body in chunks"
+    CLOSED = "nothing: the last request asked to close"
+    FAILED = "nothing: the peer sent an error"
+
+
+class RequestParser:
+    """Reads the requests of one connection and tells them to a sink.
+
+    The answer does not depend on how the bytes are split; an error is raised by the ``feed`` that
+    got the first wrong byte, after the events of the bytes before it.
+
+    Args:
+        sink: is told of heads, bodies and ends; may call ``pause`` and ``resume``.
+        max_target_bytes: a longer request-target is answered with 414.
+        max_head_bytes: a larger head or trailer section is answered with 431.
+        max_fields: more fields in one of these are answered with 431.
+    """
+
+    __slots__ = (
+        "_chunks",
+        "_error",
+        "_head",
+        "_is_paused",
+        "_keeps_alive",
+        "_kept",
+        "_max_fields",
+        "_max_head_bytes",
+        "_max_target_bytes",
+        "_remaining_bytes",
+        "_sink",
+        "_state",
+    )
+
+    def __init__(
+        self,
+        sink: RequestSink,
+        max_target_bytes: int = 8192,
+        max_head_bytes: int = 65536,
+        max_fields: int = 128,
+    ) -> None:
+        self._sink = sink
+        self._max_target_bytes = max_target_bytes
+        self._max_head_bytes = max_head_bytes
+        self._max_fields = max_fields
+        self._state = State.IDLE
+        self._is_paused = False
+        self._kept = b""
+        self._error: HttpRequestError | None = None
+        self._head: HeadScanner | None = None
+        self._chunks: ChunkDecoder | None = None
+        self._remaining_bytes = 0
+        self._keeps_alive = True
+
+    @property
+    def buffered(self) -> int:
+        """Bytes kept while the parser is paused."""
+        return len(self._kept)
+
+    @property
+    def is_mid_message(self) -> bool:
+        """Whether the first byte of a request has come, and not yet its last."""
+        return self._state in (State.HEAD, State.SIZED_BODY, State.CHUNKED_BODY)
+
+    def feed(self, data: bytes) -> None:
+        """Parse *data*, or keep it while the parser is paused.
+
+        Raises:
+            HttpRequestError: the bytes are no request we accept; every later feed raises it again.
+        """
+        if self._error is not None:
+            raise self._error.with_traceback(None)
+        if self._kept:
+            self._kept += data
+        else:
+            self._parse(data)
+
+    def pause(self) -> None:
+        """Stop after the current message, and keep what follows it until ``resume``."""
+        self._is_paused = True
+
+    def resume(self) -> None:
+        """Go on after ``pause``, first with the bytes kept.
+
+        Raises:
+            HttpRequestError: as ``feed``.
+        """
+        self._is_paused = False
+        if self._kept:
+            kept, self._kept = self._kept, b""
+            self._parse(kept)
+
+    def _enter(self, state: State) -> None:
+        self._state = state
+
+    def _parse(self, data: bytes) -> None:
+        position = 0
+        end = len(data)
+        try:
+            while position < end:
+                state = self._state
+                if state is State.IDLE or state is State.CLOSED:
+                    if self._is_paused:
+                        self._kept = data[position:]
+                        return
+                    position = self._begin_request(data, position)
+                elif state is State.SIZED_BODY:
+                    position = self._read_sized_body(data, position)
+                elif state is State.CHUNKED_BODY:
+                    position = self._read_chunked_body(data, position)
+                else:
+                    position = self._read_head_piece(data, position)
+        except HttpRequestError as error:
+            self._error = error
+            self._enter(State.FAILED)
+            raise
+
+    def _begin_request(self, data: bytes, position: int) -> int:
+        """Skip empty lines (RFC 9112 section 2.2), and read the head if it is there whole."""
+        if data[position] in b"\r\n":
+            position = run_end(EMPTY_LINES, data, position)
+            if position == len(data):
+                return position
+        if self._state is State.CLOSED:
+            raise HttpRequestError("bytes after a request that asked to close the connection")
+        head_end = data.find(b"\r\n\r\n", position) + 4
+        # Fast lane for a head that is whole and right.
+        if head_end > 3 and head_end - position <= self._max_head_bytes:
+            head = self._match_head(data, position, head_end)
+            if head is not None:
+                self._begin_body(head)
+                return head_end
+        self._head = HeadScanner(self._max_target_bytes, self._max_head_bytes, self._max_fields)
+        self._enter(State.HEAD)
+        return position
+
+    def _match_head(self, data: bytes, position: int, head_end: int) -> RequestHead | None:
+        """Read a whole head; None when anything is unusual, for the scanner to look at."""
+        line = REQUEST_LINE.match(data, position)
+        if line is None:
+            return None
+        name, target, version = line.groups()
+        method = METHODS.get(name)
+        fields = FIELD_LINE.findall(data, line.end(), head_end - 2)
+        if method is None or len(target) > self._max_target_bytes or len(fields) > self._max_fields:
+            return None
+        headers: list[tuple[bytes, bytes]] = []
+        for name, value in fields:
+            lower = LOWER_NAMES.get(name)
+            if lower is None:
+                if not name:
+                    return None
+                lower = lower_name(name)
+            headers.append((lower, value))
+        http_version = "1.1" if version == b"1.1" else "1.0"
+        if check_fields(http_version, headers) is not None:
+            return None
+        return make_head(method, target, http_version, headers)
+
+    def _read_head_piece(self, data: bytes, position: int) -> int:
+        scanner = self._head
+        assert scanner is not None
+        used = scanner.feed(data[position:])
+        if used < 0:
+            return len(data)
+        self._head = None
+        self._begin_body(
+            make_head(scanner.method, scanner.target, scanner.http_version, scanner.headers)
+        )
+        return position + used
+
+    def _begin_body(self, head: RequestHead) -> None:
+        self._keeps_alive = head.keep_alive
+        if head.is_chunked:
+            self._chunks = ChunkDecoder(self._max_head_bytes, self._max_fields)
+            self._enter(State.CHUNKED_BODY)
+            self._sink.on_head(head)
+            return
+        self._remaining_bytes = max(head.content_length, 0)
+        self._enter(State.SIZED_BODY)
+        self._sink.on_head(head)
+        if not self._remaining_bytes:
+            self._end_message([])
+
+    def _end_message(self, trailers: list[tuple[bytes, bytes]]) -> None:
+        self._enter(State.IDLE if self._keeps_alive else State.CLOSED)
+        self._sink.on_end(trailers)
+
+    def _read_sized_body(self, data: bytes, position: int) -> int:
+        # A slice of all of a bytes object is the object itself, not a copy.
+        piece = data[position : position + self._remaining_bytes]
+        self._remaining_bytes -= len(piece)
+        self._sink.on_body(piece)
+        if not self._remaining_bytes:
+            self._end_message([])
+        return position + len(piece)
+
+    def _read_chunked_body(self, data: bytes, position: int) -> int:
+        chunks = self._chunks
+        assert chunks is not None
+        pieces: list[bytes] = []
+        try:
+            position = chunks.decode(data, position, pieces)
+        finally:
+            # Also before an error: the bytes in front of it were right.
+            if pieces:
+                self._sink.on_body(b"".join(pieces))
+        if chunks.is_done:
+            self._chunks = None
+            self._end_message(chunks.trailers)
+        return position
+
+
+def make_head(
+    method: str, target: bytes, http_version: str, headers: list[tuple[bytes, bytes]]
+) -> RequestHead:
+    """Gather what the fields of a checked head mean."""
+    fields = dict(headers)
+    if len(fields) < len(headers):
+        fields = join_fields(headers)
+    head = RequestHead(method, target, http_version, headers)
+    head.keep_alive = http_version == "1.1"
+    connection = fields.get(b"connection")
+    if connection is not None:
+        if has_list_member(connection, b"close"):
+            head.keep_alive = False
+        elif not head.keep_alive:
+            head.keep_alive = has_list_member(connection, b"keep-alive")
+        # An HTTP/1.0 peer cannot upgrade (RFC 9110 section 7.8).
+        if http_version == "1.1" and has_list_member(connection, b"upgrade"):
+            head.upgrade = fields.get(b"upgrade")
+    if b"content-length" in fields:
+        head.content_length = int(fields[b"content-length"].lstrip(b"0") or b"0")
+    elif b"transfer-encoding" in fields:
+        head.is_chunked = True
+    if b"expect" in fields and http_version == "1.1":
+        head.expects_continue = has_list_member(fields[b"expect"], b"100-continue")
+    if b"te" in fields:
+        head.accepts_trailers = has_list_member(fields[b"te"], b"trailers")
+    return head
+
+
+def join_fields(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """The value of each field; fields of one name are one list (RFC 9110 section 5.3)."""
+    values: dict[bytes, bytes] = {}
+    for name, value in headers:
+        values[name] = values[name] + b", " + value if name in values else value
+    return values
