@@ -1,0 +1,261 @@
+"""Listening sockets: bound here before the application starts, set to listen by the server after.
+
+A socket that is bound but does not listen reserves its address, and refuses connections.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from asgiserve.bind_address import (
+    BindAddress,
+    FdAddress,
+    TcpAddress,
+    UnixAddress,
+    parse_bind_address,
+)
+from asgiserve.errors import StartupError
+
+if TYPE_CHECKING:
+    from asgiserve.config import Config
+
+__all__ = ["Listener", "bind_listeners"]
+
+# Family and socket address, as getaddrinfo gives them.
+Interface: TypeAlias = tuple[int, tuple[Any, ...]]
+
+# How often to look for a free port that every address of a host has.
+MAX_PORT_DRAWS = 16
+# Addresses of a family or an interface that this machine has not.
+UNAVAILABLE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
+
+
+class Listener:
+    """One bound socket.
+
+    Args:
+        sock: owned by the listener.
+        text: how the log names the address.
+        socket_file: the path of a unix socket that was bound here, and is removed at the end.
+    """
+
+    def __init__(self, sock: socket.socket, text: str = "", socket_file: str | None = None) -> None:
+        self.sock = sock
+        self.text = text or describe_address(sock)
+        self._socket_file = socket_file
+        self._inode = None if socket_file is None else inode_of(socket_file)
+
+    def close(self) -> None:
+        """Close the socket and remove its file, unless another server has taken the path over."""
+        self.sock.close()
+        if self._socket_file is None or self.has_lost_path():
+            return
+        try:
+            os.unlink(self._socket_file)
+        except OSError:
+            # The directory may be closed to us by now; the next server takes the stale file over.
+            pass
+
+    def has_lost_path(self) -> bool:
+        """Whether clients that open the path of a unix socket no longer come here."""
+        return self._socket_file is not None and inode_of(self._socket_file) != self._inode
+
+
+def bind_listeners(config: Config) -> list[Listener]:
+    """Bind every address that *config* asks for; none of them listens yet.
+
+    Raises:
+        StartupError: an address cannot be bound; the message names it, and nothing stays open.
+    """
+    with ExitStack() as undo:
+        listeners = []
+        for address in wanted_addresses(config):
+            for listener in bind(address, config):
+                undo.callback(listener.close)
+                listeners.append(listener)
+        undo.pop_all()
+    return listeners
+
+
+def wanted_addresses(config: Config) -> list[BindAddress]:
+    """The addresses of *config*: ``bind`` counts before ``fd``, ``uds``, and ``host``."""
+    if config.bind:
+        return [parse_bind_address(text) for text in config.bind]
+    if config.fd is not None:
+        return [FdAddress(config.fd)]
+    if config.uds is not None:
+        return [UnixAddress(os.fspath(config.uds))]
+    return [TcpAddress(config.host, config.port)]
+
+
+def bind(address: BindAddress, config: Config) -> list[Listener]:
+    """Bind one address, which may mean several sockets."""
+    if isinstance(address, TcpAddress):
+        return bind_tcp(address)
+    if isinstance(address, UnixAddress):
+        return [bind_unix(address.path, int(config.uds_permissions))]
+    return [adopt_fd(address.fd)]
+
+
+def bind_tcp(address: TcpAddress) -> list[Listener]:
+    """Bind everything that the host of *address* resolves to, all to the same port."""
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    text = f"{host}:{address.port}"
+    try:
+        interfaces = resolve(address)
+    except (OSError, UnicodeError) as exc:
+        raise StartupError(f"cannot bind {text}: {reason_of(exc)}") from exc
+    draws = MAX_PORT_DRAWS if address.port == 0 and len(interfaces) > 1 else 1
+    while True:
+        draws -= 1
+        try:
+            return bind_interfaces(interfaces)
+        except OSError as exc:
+            if not draws or exc.errno != errno.EADDRINUSE:
+                raise StartupError(f"cannot bind {text}: {reason_of(exc)}") from exc
+
+
+def resolve(address: TcpAddress) -> list[Interface]:
+    """The socket addresses of *address*, without duplicates, in the resolver's order."""
+    found = socket.getaddrinfo(
+        address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    return list(dict.fromkeys((family, sockaddr) for family, _, _, _, sockaddr in found))
+
+
+def bind_interfaces(interfaces: list[Interface]) -> list[Listener]:
+    """Bind each of *interfaces* that is there; the first one picks the port when it is 0.
+
+    Raises:
+        OSError: one cannot be bound, or none is there.
+    """
+    listeners: list[Listener] = []
+    unavailable: OSError | None = None
+    with ExitStack() as undo:
+        for family, (host, port, *rest) in interfaces:
+            if listeners and port == 0:
+                port = listeners[0].sock.getsockname()[1]
+            try:
+                sock = open_tcp(family, (host, port, *rest))
+            except OSError as exc:
+                if exc.errno not in UNAVAILABLE:
+                    raise
+                # localhost often has an IPv6 address where IPv6 is switched off.
+                unavailable = exc
+                continue
+            undo.callback(sock.close)
+            listeners.append(Listener(sock))
+        if unavailable is not None and not listeners:
+            raise unavailable
+        undo.pop_all()
+    return listeners
+
+
+def open_tcp(family: int, sockaddr: tuple[Any, ...]) -> socket.socket:
+    """Open a TCP socket bound to *sockaddr*."""
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if sys.platform == "win32":
+            # There, SO_REUSEADDR would let another process steal the port.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            # IPv4 gets a socket of its own, where it is asked for.
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(sockaddr)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def bind_unix(path: str, permissions: int) -> Listener:
+    """Bind a unix socket at *path*, which may be left over from a server that is gone."""
+    if sys.platform == "win32":
+        raise StartupError(f"cannot bind unix:{path}: there are no unix sockets on this platform")
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        remove_stale_socket(path)
+        sock.bind(path)
+        listener = Listener(sock, f"unix:{path}", path)
+    except OSError as exc:
+        sock.close()
+        raise StartupError(f"cannot bind unix:{path}: {reason_of(exc)}") from exc
+    try:
+        # Nobody can connect before the socket listens, so the mode is never wider than asked for.
+        os.chmod(path, permissions)
+    except OSError as exc:
+        listener.close()
+        raise StartupError(f"cannot bind unix:{path}: {reason_of(exc)}") from exc
+    return listener
+
+
+def remove_stale_socket(path: str) -> None:
+    """Remove the socket at *path* if nobody listens on it.
+
+    Raises:
+        OSError: somebody does, or it is no socket.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise OSError("a file that is not a socket is there")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+            return
+        except BlockingIOError:
+            pass  # its queue of connections is full: it is alive
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+
+
+def adopt_fd(fd: int) -> Listener:
+    """Listen on the socket of *fd*; the descriptor itself stays open, it is its opener's."""
+    try:
+        inherited = socket.socket(fileno=fd)
+    except OSError as exc:
+        raise StartupError(f"cannot listen on fd {fd}: {reason_of(exc)}") from exc
+    try:
+        sock = inherited.dup()
+    finally:
+        inherited.detach()
+    if sock.type != socket.SOCK_STREAM:
+        sock.close()
+        raise StartupError(f"cannot listen on fd {fd}: it is not a stream socket")
+    return Listener(sock, f"{describe_address(sock)} (fd {fd})")
+
+
+def describe_address(sock: socket.socket) -> str:
+    """The address that *sock* is bound to, as a client writes it."""
+    address = sock.getsockname()
+    if not isinstance(address, tuple):
+        return f"unix:{os.fsdecode(address)}"
+    host, port = address[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def inode_of(path: str) -> tuple[int, int] | None:
+    """What tells the file at *path* from others; None when there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def reason_of(exc: Exception) -> str:
+    """Why the system refused, without errno and path."""
+    reason = getattr(exc, "strerror", None) or str(exc)
+    return reason[:1].lower() + reason[1:]

@@ -1,0 +1,318 @@
+"""Binding: every form of an address, what is left behind, and what a refusal says."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asgiserve.config import Config
+from asgiserve.errors import StartupError
+from asgiserve.server.sockets import Listener, bind_listeners
+from tests.apps import answer
+
+Bind = Callable[..., list[Listener]]
+
+needs_unix_sockets = pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows' sockets module has no AF_UNIX"
+)
+
+
+@pytest.fixture
+def bind() -> Iterator[Bind]:
+    """Bind as the options say; what was bound is closed at the end of the test."""
+    with ExitStack() as cleanup:
+
+        def bind(**options: Any) -> list[Listener]:
+            listeners = bind_listeners(Config(answer, **options))
+            for listener in listeners:
+                cleanup.callback(listener.close)
+            return listeners
+
+        yield bind
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A port of 127.0.0.1 on which somebody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        yield sock.getsockname()[1]
+
+
+@pytest.fixture
+def socket_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory whose path is short enough for unix sockets (about 100 bytes)."""
+    return tmp_path_factory.mktemp("s")
+
+
+def resolve_to(monkeypatch: pytest.MonkeyPatch, *hosts: str) -> None:
+    """Let every name stand for *hosts*."""
+
+    def getaddrinfo(host: str | None, port: int, **options: Any) -> list[Any]:
+        return [
+            (
+                socket.AF_INET6 if ":" in address else socket.AF_INET,
+                socket.SOCK_STREAM,
+                6,
+                "",
+                (address, port, 0, 0) if ":" in address else (address, port),
+            )
+            for address in hosts
+        ]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+
+def addresses(listeners: list[Listener]) -> list[Any]:
+    return [listener.sock.getsockname()[:2] for listener in listeners]
+
+
+def is_listening(listener: Listener) -> bool:
+    return bool(listener.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+
+
+def open_sockets() -> set[str]:
+    """The sockets that this process has open."""
+    return {
+        target
+        for number in os.listdir("/proc/self/fd")
+        if os.path.islink(f"/proc/self/fd/{number}")
+        and (target := os.readlink(f"/proc/self/fd/{number}")).startswith("socket:")
+    }
+
+
+def test_host_and_port_are_bound_and_named(bind: Bind) -> None:
+    (listener,) = bind(host="127.0.0.1", port=0)
+    host, port = listener.sock.getsockname()
+    assert host == "127.0.0.1"
+    assert port != 0
+    assert listener.text == f"http://127.0.0.1:{port}"
+
+
+def test_socket_refuses_connections_until_it_listens(bind: Bind) -> None:
+    (listener,) = bind(port=0)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(listener.sock.getsockname(), timeout=5)
+
+
+def test_name_with_several_addresses_is_bound_at_each_with_one_port(
+    bind: Bind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve_to(monkeypatch, "127.0.0.1", "127.0.0.2", "127.0.0.1")
+    (_, port), second = addresses(bind(host="several.test", port=0))
+    assert second == ("127.0.0.2", port)
+
+
+def test_port_is_drawn_again_when_another_address_does_not_have_it(
+    bind: Bind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve_to(monkeypatch, "127.0.0.1", "127.0.0.2")
+    refused: list[int] = []
+
+    class PickySocket(socket.socket):
+        def bind(self, address: Any) -> None:
+            if address[0] == "127.0.0.2" and len(refused) < 3:
+                refused.append(address[1])
+                raise OSError(errno.EADDRINUSE, "Address already in use")
+            super().bind(address)
+
+    monkeypatch.setattr(socket, "socket", PickySocket)
+    (_, port), second = addresses(bind(host="several.test", port=0))
+    assert second == ("127.0.0.2", port)
+    assert len(refused) == 3
+
+
+def test_address_that_this_machine_lacks_is_left_out_beside_another(
+    bind: Bind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve_to(monkeypatch, "2001:db8::1", "127.0.0.1")
+    ((host, port),) = addresses(bind(host="several.test", port=0))
+    assert host == "127.0.0.1"
+    assert port != 0
+
+
+def test_address_that_this_machine_lacks_is_an_error_alone(bind: Bind) -> None:
+    with pytest.raises(StartupError, match=r"^cannot bind 192\.0\.2\.1:80: "):
+        bind(host="192.0.2.1", port=80)
+
+
+def test_ipv6_host_is_bound_for_ipv6_alone(bind: Bind) -> None:
+    if not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    (listener,) = bind(bind=["[::1]:0"])
+    assert listener.sock.family == socket.AF_INET6
+    assert listener.sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    assert listener.text == f"http://[::1]:{listener.sock.getsockname()[1]}"
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as sock:
+            sock.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+def test_port_in_use_is_one_clear_line(bind: Bind, taken_port: int) -> None:
+    with pytest.raises(StartupError) as caught:
+        bind(port=taken_port)
+    assert str(caught.value) == f"cannot bind 127.0.0.1:{taken_port}: address already in use"
+
+
+def test_name_that_does_not_resolve_is_one_clear_line(
+    bind: Bind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def getaddrinfo(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    with pytest.raises(StartupError) as caught:
+        bind(host="nowhere.test", port=80)
+    assert str(caught.value) == "cannot bind nowhere.test:80: name or service not known"
+
+
+def test_name_that_is_no_name_is_one_clear_line(bind: Bind) -> None:
+    with pytest.raises(StartupError, match=r"^cannot bind a\.+b:80: "):
+        bind(host="a..b", port=80)
+
+
+def test_several_binds_are_all_bound(bind: Bind, socket_dir: Path) -> None:
+    listeners = bind(bind=["127.0.0.1:0", "127.0.0.2:0"])
+    assert [host for host, _ in addresses(listeners)] == ["127.0.0.1", "127.0.0.2"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_nothing_stays_open_when_a_later_bind_fails(
+    bind: Bind, taken_port: int, socket_dir: Path
+) -> None:
+    before = open_sockets()
+    path = socket_dir / "app.sock"
+    with pytest.raises(StartupError):
+        bind(bind=["127.0.0.1:0", f"unix:{path}", f"127.0.0.1:{taken_port}"])
+    assert open_sockets() == before
+    assert not path.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_nothing_stays_open_when_a_later_address_of_a_name_fails(
+    bind: Bind, taken_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve_to(monkeypatch, "127.0.0.2", "127.0.0.1")
+    before = open_sockets()
+    with pytest.raises(StartupError):
+        bind(host="several.test", port=taken_port)
+    assert open_sockets() == before
+
+
+@needs_unix_sockets
+def test_unix_socket_gets_its_permissions(bind: Bind, socket_dir: Path) -> None:
+    path = socket_dir / "app.sock"
+    (listener,) = bind(uds=path, uds_permissions="640")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert listener.text == f"unix:{path}"
+
+
+@needs_unix_sockets
+def test_unix_socket_is_removed_when_it_is_closed(bind: Bind, socket_dir: Path) -> None:
+    path = socket_dir / "app.sock"
+    (listener,) = bind(bind=[f"unix:{path}"])
+    listener.close()
+    assert not path.exists()
+
+
+@needs_unix_sockets
+def test_stale_unix_socket_is_taken_over(bind: Bind, socket_dir: Path) -> None:
+    path = socket_dir / "app.sock"
+    with socket.socket(socket.AF_UNIX) as gone:
+        gone.bind(str(path))
+    (listener,) = bind(uds=path)
+    listener.sock.listen()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+
+
+@needs_unix_sockets
+def test_unix_socket_in_use_is_left_alone(bind: Bind, socket_dir: Path) -> None:
+    path = socket_dir / "app.sock"
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        other.listen(0)
+        # The second try finds the queue full of the first one's probe.
+        for _ in range(2):
+            with pytest.raises(StartupError) as caught:
+                bind(uds=path)
+            assert str(caught.value) == f"cannot bind unix:{path}: address already in use"
+    assert path.exists()
+
+
+@needs_unix_sockets
+def test_file_that_is_no_socket_is_left_alone(bind: Bind, socket_dir: Path) -> None:
+    path = socket_dir / "app.sock"
+    path.write_text("precious")
+    with pytest.raises(StartupError, match="a file that is not a socket is there"):
+        bind(uds=path)
+    assert path.read_text() == "precious"
+
+
+@needs_unix_sockets
+def test_unix_socket_taken_over_by_another_server_is_not_removed(
+    bind: Bind, socket_dir: Path
+) -> None:
+    path = socket_dir / "app.sock"
+    (listener,) = bind(uds=path)
+    assert not listener.has_lost_path()
+    bind(uds=path)  # the first one does not listen yet, so it looks stale
+    assert listener.has_lost_path()
+    listener.close()
+    assert path.exists()
+
+
+@needs_unix_sockets
+def test_unix_socket_without_directory_is_one_clear_line(bind: Bind, socket_dir: Path) -> None:
+    path = socket_dir / "missing" / "app.sock"
+    with pytest.raises(StartupError) as caught:
+        bind(uds=path)
+    assert str(caught.value) == f"cannot bind unix:{path}: no such file or directory"
+
+
+@needs_unix_sockets
+def test_unix_socket_with_too_long_a_path_is_one_clear_line(bind: Bind) -> None:
+    with pytest.raises(StartupError, match="path too long"):
+        bind(uds="/" + "a" * 200)
+
+
+def test_fd_is_duplicated_and_stays_open(bind: Bind) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        (listener,) = bind(bind=[f"fd://{opened.fileno()}"])
+        assert listener.sock.getsockname() == opened.getsockname()
+        assert is_listening(listener)
+        assert listener.text.endswith(f" (fd {opened.fileno()})")
+        listener.close()
+        with socket.create_connection(opened.getsockname(), timeout=5):
+            pass
+
+
+def test_fd_that_is_not_open_is_one_clear_line(bind: Bind) -> None:
+    with pytest.raises(StartupError, match=r"^cannot listen on fd 999: bad file descriptor$"):
+        bind(fd=999)
+
+
+def test_fd_that_is_no_socket_is_one_clear_line(bind: Bind, tmp_path: Path) -> None:
+    with (tmp_path / "file").open("w") as file, pytest.raises(StartupError, match="cannot listen"):
+        bind(fd=file.fileno())
+
+
+def test_fd_of_a_datagram_socket_is_refused(bind: Bind) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        with pytest.raises(StartupError, match="not a stream socket"):
+            bind(fd=sock.fileno())
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE) == socket.SOCK_DGRAM
