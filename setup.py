@@ -38,7 +38,7 @@ LLHTTP_SHA256 = "0d989363e7fb6f270b9d49956e7a3945c26778f8c70a166815264309ac6a829
 LLHTTP_SOURCES = ("api.c", "http.c", "llhttp.c")
 VENDORED_LLHTTP = Path("vendor", "llhttp")
 
-# The extension modules that call a C library; it is compiled into them and into no other.
+# The extension modules that call a C library: it is linked into them and into no other.
 USES_LLHTTP = frozenset({"asgiserve._speedups.http1_parser"})
 
 DIRECTIVES = {
@@ -193,8 +193,7 @@ class BuildSpeedups(build_ext):
             extension.depends.append(str(flags))
             extension.extra_compile_args += self.compile_flags()
             extension.extra_link_args += self.link_flags()
-            if extension.name in USES_LLHTTP:
-                self.add_llhttp(extension, flags)
+        self.add_llhttp(flags)
         super().build_extensions()
 
     def note_flags(self) -> Path:
@@ -220,16 +219,20 @@ class BuildSpeedups(build_ext):
         """A sanitizer has to be named to the linker too."""
         return shlex.split(os.environ.get("ASGISERVE_CFLAGS", ""))
 
-    def add_llhttp(self, extension: Extension, flags: Path) -> None:
-        """Link llhttp into *extension*: the system's, or objects compiled here once."""
+    def add_llhttp(self, flags: Path) -> None:
+        """Give llhttp to the modules that call it, and its header to all: .pxd files name it."""
         if os.environ.get("ASGISERVE_LLHTTP") == "system":
-            extension.extra_compile_args += ask_pkg_config("--cflags")
-            extension.extra_link_args += ask_pkg_config("--libs")
-            return
-        folder = find_llhttp_source()
-        extension.include_dirs.append(str(folder))
-        for name in LLHTTP_SOURCES:
-            extension.extra_objects.append(self.compile_once(folder / name, flags))
+            objects = []
+            compile_args, link_args = ask_pkg_config("--cflags"), ask_pkg_config("--libs")
+        else:
+            folder = find_llhttp_source()
+            compile_args, link_args = [f"-I{folder}"], []
+            objects = [self.compile_once(folder / name, flags) for name in LLHTTP_SOURCES]
+        for extension in self.extensions:
+            extension.extra_compile_args += compile_args
+            if extension.name in USES_LLHTTP:
+                extension.extra_link_args += link_args
+                extension.extra_objects += objects
 
     def compile_once(self, source: Path, flags: Path) -> str:
         """Compile *source* unless its object file is newer than it and the flags."""
