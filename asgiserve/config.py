@@ -97,7 +97,7 @@ class Config:
     uds: str | os.PathLike[str] | None = option(
         None, optional(kinds.PATH), ADDRESS, "Bind a unix socket at this path."
     )
-    uds_permissions: int | str = option(
+    uds_permissions: int = option(
         0o666, kinds.FILE_MODE, ADDRESS, "File mode of unix sockets, in octal."
     )
     fd: int | None = option(

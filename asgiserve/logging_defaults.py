@@ -18,13 +18,13 @@ LOGGING_CONFIG: dict[str, Any] = {
     "disable_existing_loggers": False,
     "formatters": {
         "default": {
-            "()": "asgiserve.log.DefaultFormatter",
+            "()": "asgiserve.log_formatters.DefaultFormatter",
             "fmt": ERROR_FORMAT,
             "datefmt": TIME_FORMAT,
             "use_colors": None,
         },
         "access": {
-            "()": "asgiserve.log.AccessFormatter",
+            "()": "asgiserve.log_formatters.AccessFormatter",
             "fmt": ACCESS_FORMAT,
             "datefmt": TIME_FORMAT,
             "use_colors": None,

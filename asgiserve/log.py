@@ -1,0 +1,107 @@
+"""The loggers ``asgiserve``, ``asgiserve.error`` and ``asgiserve.access``, and their configuration.
+
+The names that custom logging configurations and the server need are all importable from here.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.config
+import os
+import tomllib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from asgiserve.access_log import AccessLog, make_access_log
+from asgiserve.errors import ConfigError
+from asgiserve.log_formatters import TRACE, AccessFormatter, DefaultFormatter
+
+if TYPE_CHECKING:
+    from asgiserve.config import Config
+
+__all__ = [
+    "TRACE",
+    "AccessFormatter",
+    "AccessLog",
+    "DefaultFormatter",
+    "configure_logging",
+    "make_access_log",
+]
+
+
+def configure_logging(config: Config) -> None:
+    """Set the loggers up as *config* says; a second call replaces what the first did.
+
+    Raises:
+        ConfigError: the logging configuration cannot be read or is not valid.
+    """
+    logging.addLevelName(TRACE, "TRACE")
+    if config.log_config is not None:
+        try:
+            apply_log_config(config.log_config, config.use_colors)
+        except ConfigError:
+            raise
+        # Handlers and formatters of any class are made here: they raise what they like.
+        except Exception as error:
+            reasons = " ".join(f"{error}; {error.__cause__ or ''}".split()).strip("; ")
+            raise ConfigError(f"log_config: {reasons or type(error).__name__}") from error
+    if config.log_level is not None:
+        level = config.log_level.upper() if isinstance(config.log_level, str) else config.log_level
+        for name in ("asgiserve", "asgiserve.error", "asgiserve.access"):
+            logging.getLogger(name).setLevel(level)
+    if not config.access_log:
+        access_logger = logging.getLogger("asgiserve.access")
+        access_logger.handlers = []
+        access_logger.propagate = False
+
+
+def apply_log_config(log_config: Any, use_colors: bool | None) -> None:
+    """Apply one of the forms of *log_config*: a mapping, a path, or what fileConfig reads."""
+    if isinstance(log_config, Mapping):
+        logging.config.dictConfig(with_colors(log_config, use_colors))
+        return
+    suffix = os.path.splitext(log_config)[1].lower() if isinstance(log_config, str) else ""
+    if suffix in {".json", ".yaml", ".yml", ".toml"}:
+        logging.config.dictConfig(with_colors(read_mapping(log_config, suffix), use_colors))
+        return
+    logging.config.fileConfig(log_config, disable_existing_loggers=False)
+
+
+def read_mapping(path: str, suffix: str) -> Mapping[str, Any]:
+    """Read the file at *path*, whose format is told by *suffix*."""
+    with open(path, "rb") as file:
+        if suffix == ".json":
+            mapping = json.load(file)
+        elif suffix == ".toml":
+            mapping = tomllib.load(file)
+        else:
+            try:
+                import yaml
+            except ImportError:
+                raise ConfigError(
+                    f"log_config: {path} needs PyYAML: pip install asgiserve[yaml]"
+                ) from None
+            mapping = yaml.safe_load(file)
+    if not isinstance(mapping, Mapping):
+        raise ConfigError(f"log_config: {path} holds no mapping")
+    return mapping
+
+
+def with_colors(log_config: Mapping[str, Any], use_colors: bool | None) -> dict[str, Any]:
+    """A copy of *log_config* in which *use_colors* is said to asgiserve's formatters."""
+    # dictConfig changes what it is given; streams and the like are not copied.
+    configured = dict(log_config)
+    formatters = configured.get("formatters")
+    if use_colors is None or not isinstance(formatters, Mapping):
+        return configured
+    configured["formatters"] = {
+        name: {**formatter, "use_colors": use_colors} if is_own_formatter(formatter) else formatter
+        for name, formatter in formatters.items()
+    }
+    return configured
+
+
+def is_own_formatter(formatter: object) -> bool:
+    """Whether a formatter's entry names a class of asgiserve."""
+    return isinstance(formatter, Mapping) and str(formatter.get("()", "")).startswith("asgiserve.")

@@ -1,0 +1,159 @@
+"""How log lines look: uvicorn's level prefix, colours on a terminal, hostile bytes escaped."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from copy import copy
+from typing import Any, Literal, TextIO
+
+__all__ = [
+    "TRACE",
+    "AccessFormatter",
+    "DefaultFormatter",
+    "LevelFormatter",
+    "escape_client",
+    "escape_target",
+    "format_duration",
+]
+
+TRACE = 5
+
+RESET = "\x1b[0m"
+BOLD = "\x1b[1m"
+LEVEL_COLORS = {
+    TRACE: "\x1b[34m",
+    logging.DEBUG: "\x1b[36m",
+    logging.INFO: "\x1b[32m",
+    logging.WARNING: "\x1b[33m",
+    logging.ERROR: "\x1b[31m",
+    logging.CRITICAL: "\x1b[91m",
+}
+STATUS_COLORS = {2: "\x1b[32m", 3: "\x1b[33m", 4: "\x1b[31m", 5: "\x1b[91m"}
+# As wide as the longest of the usual level names.
+LEVEL_WIDTH = 8
+
+# What a target may hold and be written as it is: visible ASCII but for the quote, which would end
+# the request line, and the backslash, which begins an escape.
+SAFE_TARGET_BYTES = bytes(byte for byte in range(0x21, 0x7F) if byte not in b'"\\')
+
+_UNSAFE_TARGET_BYTE = re.compile(rb"[^!#-\[\]-~]")
+_UNSAFE_CLIENT_CHAR = re.compile(r"[^0-9A-Za-z.:%\[\]_/@-]")
+
+
+class LevelFormatter(logging.Formatter):
+    """Adds ``%(levelprefix)s``: the level with its colon, padded, and coloured if wanted.
+
+    Args:
+        use_colors: None asks whether the stream is a terminal.
+    """
+
+    def __init__(
+        self,
+        fmt: str | None = None,
+        datefmt: str | None = None,
+        style: Literal["%", "{", "$"] = "%",
+        use_colors: bool | None = None,
+    ) -> None:
+        super().__init__(fmt=fmt, datefmt=datefmt, style=style)
+        self.use_colors = is_terminal(self.stream()) if use_colors is None else use_colors
+
+    def stream(self) -> TextIO | None:
+        """The stream that decides about colours."""
+        return sys.stderr
+
+    def level_prefix(self, level: int, name: str) -> str:
+        """*name* of *level*, as a line begins with it."""
+        padding = " " * (LEVEL_WIDTH - len(name))
+        return f"{self.paint(name, LEVEL_COLORS.get(level, ''))}:{padding}"
+
+    def paint(self, text: str, color: str) -> str:
+        """*text* in *color*, if colours are wanted."""
+        return f"{color}{text}{RESET}" if self.use_colors and color else text
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Fill the format with *record* and what this class adds."""
+        # Other handlers get the record too, without the additions.
+        extended = copy(record)
+        extended.__dict__.update(self.additions(record))
+        return super().formatMessage(extended)
+
+    def additions(self, record: logging.LogRecord) -> dict[str, Any]:
+        """What the format can use beside the attributes of *record*."""
+        return {"levelprefix": self.level_prefix(record.levelno, record.levelname)}
+
+
+class DefaultFormatter(LevelFormatter):
+    """The formatter of everything but access lines."""
+
+
+class AccessFormatter(LevelFormatter):
+    """The formatter of access lines, with uvicorn's names and two more.
+
+    Adds ``client_addr``, ``request_line``, ``status_code``, ``body_bytes`` and ``duration``.
+    """
+
+    def stream(self) -> TextIO | None:
+        """Access lines go to standard output."""
+        return sys.stdout
+
+    def status_text(self, status: int) -> str:
+        """*status*, coloured by its class."""
+        return self.paint(str(status), STATUS_COLORS.get(status // 100, ""))
+
+    def additions(self, record: logging.LogRecord) -> dict[str, Any]:
+        """The parts of a request; a record of other making is its own request line."""
+        additions = super().additions(record)
+        duration_s = getattr(record, "duration_s", None)
+        additions["body_bytes"] = getattr(record, "body_bytes", "-")
+        additions["duration"] = "-" if duration_s is None else format_duration(duration_s)
+        if not isinstance(record.args, tuple) or len(record.args) != 5:
+            message = record.getMessage()
+            return additions | {"client_addr": "-", "request_line": message, "status_code": "-"}
+        client, method, target, http_version, status = record.args
+        return additions | {
+            "client_addr": client,
+            "request_line": self.paint(f"{method} {target} HTTP/{http_version}", BOLD),
+            "status_code": self.status_text(int(str(status))),
+        }
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether *stream* shows colours; a closed or missing one does not."""
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:
+        return False
+
+
+def format_duration(duration_s: float) -> str:
+    """*duration_s* as milliseconds with two places."""
+    return f"{duration_s * 1000:.2f}ms"
+
+
+def escape_target(target: bytes) -> str:
+    r"""*target* as text; quotes, backslashes and what is not visible ASCII become ``\xNN``."""
+    if not target.translate(None, SAFE_TARGET_BYTES):
+        return target.decode("ascii")
+    return _UNSAFE_TARGET_BYTE.sub(lambda match: b"\\x%02x" % match[0][0], target).decode("ascii")
+
+
+def escape_client(client: str) -> str:
+    r"""*client* with every character that an address does not have as ``\xNN`` or longer.
+
+    It may be a peer's invention: a trusted proxy passes on what it was told.
+    """
+    return _UNSAFE_CLIENT_CHAR.sub(lambda match: ascii_escape(match[0]), client)
+
+
+def ascii_escape(char: str) -> str:
+    """*char* as a Python escape sequence."""
+    code = ord(char)
+    return (
+        f"\\x{code:02x}"
+        if code < 0x100
+        else f"\\u{code:04x}"
+        if code < 0x10000
+        else f"\\U{code:08x}"
+    )
