@@ -1,0 +1,140 @@
+"""A FastAPI application as FastAPI's documentation writes them."""
+
+import asyncio
+import hashlib
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+from fastapi import (
+    BackgroundTasks,
+    Depends,
+    FastAPI,
+    File,
+    Form,
+    HTTPException,
+    Request,
+    UploadFile,
+)
+from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import BaseModel
+
+notes: list[str] = []
+session_events: list[str] = []
+
+
+@asynccontextmanager
+async def lifespan(app):
+    yield {"greeting": "hello from lifespan"}
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+class Item(BaseModel):
+    name: str
+    price: float
+    tags: list[str] = []
+
+
+class TeapotError(Exception):
+    pass
+
+
+@app.exception_handler(TeapotError)
+async def answer_as_teapot(request, error):
+    return JSONResponse({"message": "short and stout"}, status_code=418)
+
+
+async def session():
+    session_events.append("opened")
+    try:
+        yield "a session"
+    finally:
+        session_events.append("closed")
+
+
+@app.get("/items/{item_id}")
+async def read_item(item_id: int, q: str | None = None):
+    return {"item_id": item_id, "q": q}
+
+
+@app.post("/items", status_code=201)
+async def create_item(item: Item) -> Item:
+    return item
+
+
+@app.get("/sync-items/{item_id}")
+def read_item_in_a_thread(item_id: int):
+    return {"item_id": item_id}
+
+
+@app.post("/upload")
+async def upload(
+    file: Annotated[UploadFile, File()], note: Annotated[str, Form()]
+) -> dict[str, object]:
+    content = await file.read()
+    sha256 = hashlib.sha256(content).hexdigest()
+    return {"name": file.filename, "note": note, "bytes": len(content), "sha256": sha256}
+
+
+@app.post("/login")
+async def login(username: Annotated[str, Form()], password: Annotated[str, Form()]):
+    return {"username": username, "letters": len(password)}
+
+
+async def count():
+    for number in range(100):
+        yield f"{number}\n"
+        if number % 10 == 0:
+            await asyncio.sleep(0)
+
+
+@app.get("/stream")
+async def stream():
+    return StreamingResponse(count(), media_type="text/plain")
+
+
+@app.get("/stream-from-a-thread")
+def stream_from_a_thread():
+    return StreamingResponse((f"{number}\n" for number in range(100)), media_type="text/plain")
+
+
+@app.post("/notes", status_code=202)
+async def add_note(text: str, tasks: BackgroundTasks):
+    tasks.add_task(notes.append, text)
+    return {"queued": text}
+
+
+@app.get("/notes")
+async def read_notes():
+    return notes
+
+
+@app.get("/with-session")
+async def use_session(session: Annotated[str, Depends(session)]):
+    return {"session": session}
+
+
+@app.get("/session-events")
+async def read_session_events():
+    return session_events
+
+
+@app.get("/state")
+async def read_state(request: Request):
+    return {"greeting": request.state.greeting}
+
+
+@app.get("/teapot")
+async def brew():
+    raise TeapotError
+
+
+@app.get("/missing")
+async def miss():
+    raise HTTPException(status_code=404, detail="no such thing", headers={"x-reason": "missing"})
+
+
+@app.get("/crash")
+async def crash():
+    raise RuntimeError("broken on purpose")

@@ -1,0 +1,147 @@
+"""A Litestar application as Litestar's documentation writes them."""
+
+import hashlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+from litestar import Litestar, Request, Response, get, post
+from litestar.background_tasks import BackgroundTask
+from litestar.datastructures import State, UploadFile
+from litestar.di import Provide
+from litestar.enums import RequestEncodingType
+from litestar.params import Body
+from litestar.response import ServerSentEvent, Stream
+
+notes: list[str] = []
+session_events: list[str] = []
+
+
+@asynccontextmanager
+async def lifespan(app: Litestar) -> AsyncGenerator[None, None]:
+    app.state.greeting = "hello from lifespan"
+    yield
+
+
+@dataclass
+class Item:
+    name: str
+    price: float
+
+
+class TeapotError(Exception):
+    """Answered by a handler of its own."""
+
+
+def answer_as_teapot(request: Request, error: TeapotError) -> Response:
+    return Response({"message": "short and stout"}, status_code=418)
+
+
+async def open_session() -> AsyncGenerator[str, None]:
+    session_events.append("opened")
+    yield "a session"
+    session_events.append("closed")
+
+
+@get("/items/{item_id:int}")
+async def read_item(item_id: int, q: str | None = None) -> dict[str, object]:
+    return {"item_id": item_id, "q": q}
+
+
+@post("/items")
+async def create_item(data: Item) -> Item:
+    return data
+
+
+@get("/sync-items/{item_id:int}", sync_to_thread=True)
+def read_item_in_a_thread(item_id: int) -> dict[str, int]:
+    return {"item_id": item_id}
+
+
+@post("/upload")
+async def upload(
+    data: Annotated[UploadFile, Body(media_type=RequestEncodingType.MULTI_PART)],
+) -> dict[str, object]:
+    content = await data.read()
+    sha256 = hashlib.sha256(content).hexdigest()
+    return {"name": data.filename, "bytes": len(content), "sha256": sha256}
+
+
+@post("/login")
+async def login(
+    data: Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)],
+) -> dict[str, str]:
+    return data
+
+
+async def count() -> AsyncGenerator[str, None]:
+    for number in range(100):
+        yield f"{number}\n"
+
+
+@get("/stream")
+async def stream() -> Stream:
+    return Stream(count)
+
+
+@get("/events")
+async def events() -> ServerSentEvent:
+    return ServerSentEvent(str(number) for number in range(100))
+
+
+@post("/notes", status_code=202)
+async def add_note(text: str) -> Response[dict[str, str]]:
+    return Response({"queued": text}, background=BackgroundTask(notes.append, text))
+
+
+@get("/notes")
+async def read_notes() -> list[str]:
+    return notes
+
+
+@get("/with-session", dependencies={"session": Provide(open_session)})
+async def use_session(session: str) -> dict[str, str]:
+    return {"session": session}
+
+
+@get("/session-events")
+async def read_session_events() -> list[str]:
+    return session_events
+
+
+@get("/state")
+async def read_state(state: State) -> dict[str, str]:
+    return {"greeting": state.greeting}
+
+
+@get("/teapot")
+async def brew() -> None:
+    raise TeapotError
+
+
+@get("/crash")
+async def crash() -> None:
+    raise RuntimeError("broken on purpose")
+
+
+app = Litestar(
+    [
+        read_item,
+        create_item,
+        read_item_in_a_thread,
+        upload,
+        login,
+        stream,
+        events,
+        add_note,
+        read_notes,
+        use_session,
+        read_session_events,
+        read_state,
+        brew,
+        crash,
+    ],
+    lifespan=[lifespan],
+    exception_handlers={TeapotError: answer_as_teapot},
+)

@@ -1,0 +1,107 @@
+"""Fixtures of the end-to-end tests: servers that die with their test, and clients."""
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+
+import pytest
+
+from asgiserve._twins import Column
+
+from .clients import CLIENTS, Client
+from .server_process import ServerProcess
+
+# The servers that were started and may still write: the log watch and the failure report look here.
+_servers: list[ServerProcess] = []
+
+StartServer = Callable[..., ServerProcess]
+
+
+@pytest.fixture(params=sorted(CLIENTS))
+def client(request: pytest.FixtureRequest) -> Iterator[Client]:
+    """Each of the real clients in turn."""
+    with closing(CLIENTS[request.param]()) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def start_shared_server(
+    column: Column, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StartServer]:
+    """Start servers that live as long as the test module, and then have to stop in order."""
+    started: list[ServerProcess] = []
+    yield _make_starter(column, tmp_path_factory, started)
+    try:
+        for server in started:
+            assert server.terminate() == 0, server.log_since_mark()
+            assert not server.complaints(), server.log_since_mark()
+    finally:
+        _kill(started)
+
+
+@pytest.fixture
+def start_server(
+    column: Column, tmp_path_factory: pytest.TempPathFactory, _log_watch: None
+) -> Iterator[StartServer]:
+    """Start servers that are killed at the end of the test."""
+    started: list[ServerProcess] = []
+    yield _make_starter(column, tmp_path_factory, started)
+    _kill(started)
+
+
+def _make_starter(
+    column: Column, tmp_path_factory: pytest.TempPathFactory, started: list[ServerProcess]
+) -> StartServer:
+    def start(
+        *arguments: str,
+        wait: bool = True,
+        environment: dict[str, str] | None = None,
+        inherited_fds: tuple[int, ...] = (),
+        max_open_files: int = 0,
+        files: dict[str, str] | None = None,
+    ) -> ServerProcess:
+        """Start ``python`` with *arguments* in a new folder that holds *files*."""
+        work_dir = tmp_path_factory.mktemp("server")
+        for name, content in (files or {}).items():
+            (work_dir / name).write_text(content)
+        server = ServerProcess(arguments, column=column, work_dir=work_dir)
+        server.extra_environment = environment or {}
+        server.inherited_fds = inherited_fds
+        server.max_open_files = max_open_files
+        started.append(server)
+        _servers.append(server)
+        server.start()
+        if wait:
+            server.wait_until_listening()
+        return server
+
+    return start
+
+
+def _kill(servers: list[ServerProcess]) -> None:
+    for server in servers:
+        server.kill()
+
+
+@pytest.fixture(autouse=True)
+def _log_watch() -> Iterator[None]:
+    """Fail the test when a server logged a traceback that the test did not expect."""
+    yield
+    complaints = [complaint for server in _servers for complaint in server.complaints()]
+    logs = "\n".join(server.log_since_mark() for server in _servers)
+    for server in _servers:
+        server.end_test()
+    _servers[:] = [server for server in _servers if server.is_running]
+    assert not complaints, f"unexpected in the server's log: {complaints}\n{logs}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the servers logged during a test that failed."""
+    report = yield
+    if report.failed:
+        for server in _servers:
+            title = f"log of server {' '.join(server.arguments)}"
+            report.sections.append((title, server.log_since_mark()))
+    return report

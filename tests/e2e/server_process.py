@@ -1,0 +1,192 @@
+"""One real server process: started, waited for, read and killed.
+
+It dies with its test: the fixtures kill it by its pid; on Linux the kernel does when the test run
+itself is killed.
+"""
+
+import ctypes
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import asgiserve
+from asgiserve._twins import Column
+from tests.columns import environment_of
+
+from .waiting import DEADLINE_S, wait_until
+
+APPS_DIR = Path(__file__).parent / "apps"
+
+_ADDRESS = re.compile(r"http://(\[[0-9a-f:]+\]|[\w.]+):(\d+)")
+_TRACEBACK = "Traceback (most recent call last)"
+_COMPLAINT = re.compile(
+    re.escape(_TRACEBACK)
+    + r"|never retrieved|never awaited|Exception ignored|ResourceWarning|[Uu]nhandled exception"
+)
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+class ServerProcess:
+    """A ``python`` process that serves. Its stdout and stderr go to one file: no pipe to drain.
+
+    Args:
+        arguments: of the interpreter.
+        column: the one that it runs.
+        work_dir: where it runs; empty, so that no configuration file is found by chance.
+    """
+
+    def __init__(self, arguments: Iterable[str], *, column: Column, work_dir: Path) -> None:
+        self.arguments = [str(argument) for argument in arguments]
+        self.work_dir = work_dir
+        self.log_path = work_dir / "server.log"
+        self.extra_environment: dict[str, str] = {}
+        self.inherited_fds: tuple[int, ...] = ()
+        self.max_open_files = 0
+        self._column = column
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log_mark = 0
+        self._expected_tracebacks = 0
+
+    def start(self) -> None:
+        """Start the process; it may not be listening yet."""
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, *self.arguments],
+                cwd=self.work_dir,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=self.inherited_fds,
+                preexec_fn=self._before_exec,
+            )
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    # --- addresses --------------------------------------------------------------------------------
+
+    def addresses(self) -> list[tuple[str, int]]:
+        """The TCP addresses that the start-up lines name, in their order."""
+        found = _ADDRESS.findall(self.log())
+        return [(host.strip("[]"), int(port)) for host, port in found]
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return self.addresses()[0]
+
+    @property
+    def url(self) -> str:
+        host, port = self.address
+        return f"http://{host}:{port}"
+
+    def wait_until_listening(self) -> None:
+        """Wait for the start-up line that names an address."""
+        self.wait_for_log(_ADDRESS.pattern)
+
+    # --- log --------------------------------------------------------------------------------------
+
+    def log(self) -> str:
+        """All that the process has written so far."""
+        return self.log_path.read_text(errors="backslashreplace") if self.log_path.exists() else ""
+
+    def log_since_mark(self) -> str:
+        """What the process wrote since the test before ended."""
+        return self.log()[self._log_mark :]
+
+    def wait_for_log(self, pattern: str) -> None:
+        """Wait until *pattern* (a regular expression) stands in the log of the running test."""
+
+        def is_there() -> bool:
+            if re.search(pattern, self.log_since_mark()):
+                return True
+            assert self.is_running, (
+                f"the server ended with {self.exit_status()} before it wrote {pattern!r}"
+            )
+            return False
+
+        wait_until(is_there, f"{pattern!r} in the server's log")
+
+    def expect_traceback(self, last_line: str) -> None:
+        """Wait for the traceback that ends in *last_line*; the log may hold no other one."""
+        wait_until(lambda: last_line in self.log_since_mark(), f"a traceback with {last_line!r}")
+        self._expected_tracebacks += 1
+
+    def end_test(self) -> None:
+        """Lay what the log holds by; what comes later is the next test's."""
+        self._log_mark = len(self.log())
+        self._expected_tracebacks = 0
+
+    def complaints(self) -> list[str]:
+        """The tracebacks and warnings of this test that it did not expect."""
+        found = _COMPLAINT.findall(self.log_since_mark())
+        for _ in range(self._expected_tracebacks):
+            if _TRACEBACK not in found:
+                return ["an expected traceback is missing"]
+            found.remove(_TRACEBACK)
+        return found
+
+    # --- end --------------------------------------------------------------------------------------
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless the process has ended already."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def exit_status(self, timeout_s: float = DEADLINE_S) -> int:
+        """Wait for the process to end by itself; its exit status (negative: a signal)."""
+        assert self._process is not None
+        return self._process.wait(timeout_s)
+
+    def terminate(self) -> int:
+        """Ask the server to stop, as a process manager does; its exit status."""
+        self.send_signal(signal.SIGTERM)
+        return self.exit_status()
+
+    def kill(self) -> None:
+        """End the process, whatever it does."""
+        if self.is_running:
+            self.send_signal(signal.SIGKILL)
+            self.exit_status()
+
+    # --- process ----------------------------------------------------------------------------------
+
+    def resident_bytes(self) -> int:
+        """Resident memory of the process (Linux)."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        match = re.search(r"VmRSS:\s+(\d+) kB", status)
+        assert match, status
+        return int(match[1]) * 1024
+
+    def _environment(self) -> dict[str, str]:
+        package_parent = str(Path(asgiserve.__path__[0]).parent)
+        return {
+            **environment_of(self._column),
+            "PYTHONPATH": os.pathsep.join([package_parent, str(APPS_DIR)]),
+            **self.extra_environment,
+        }
+
+    @property
+    def _before_exec(self) -> Callable[[], None] | None:
+        if _LIBC is None and not self.max_open_files:
+            return None
+        return self._prepare_child
+
+    def _prepare_child(self) -> None:
+        if _LIBC is not None:
+            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if self.max_open_files:
+            import resource  # not on Windows
+
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self.max_open_files, self.max_open_files))

@@ -1,0 +1,295 @@
+"""What an application sees of ASGI 3.0 (HTTP spec 2.5) over real sockets."""
+
+import ast
+import json
+import os
+import socket
+
+import pytest
+
+from .raw_client import RawClient
+from .waiting import wait_until
+
+
+@pytest.fixture(scope="module")
+def server(start_shared_server):
+    return start_shared_server("-m", "asgiserve", "asgi_site:app", "--port", "0")
+
+
+@pytest.fixture
+def raw(server):
+    with RawClient(server.address) as raw_client:
+        yield raw_client
+
+
+def read_journal(server, case):
+    """The journal of *case*, over a connection of its own."""
+    with RawClient(server.address) as reader:
+        return json.loads(reader.get(f"/journal_of?case={case}", "connection: close").body)
+
+
+def wait_for_journal(server, case, entries):
+    """Wait until the journal of *case* is exactly *entries*."""
+    wait_until(lambda: read_journal(server, case) == entries, f"{entries} in the journal of {case}")
+
+
+# --- scope ----------------------------------------------------------------------------------------
+
+
+def test_scope_has_every_key_with_its_type(server, raw):
+    seen = ast.literal_eval(
+        raw.get("/scope/caf%C3%A9/a%2Fb?x=%20y&z", "X-Two: 1", "x-two: 2").body.decode()
+    )
+    assert seen.pop("asgi") == {"version": "3.0", "spec_version": "2.5"}
+    assert tuple(seen.pop("client")) == raw.socket.getsockname()
+    assert tuple(seen.pop("server")) == server.address
+    assert isinstance(seen.pop("state"), dict)
+    assert isinstance(seen.pop("extensions", {}), dict)
+    assert seen == {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": "/scope/café/a/b",
+        "raw_path": b"/scope/caf%C3%A9/a%2Fb",
+        "query_string": b"x=%20y&z",
+        "root_path": "",
+        "headers": [(b"host", b"e2e"), (b"x-two", b"1"), (b"x-two", b"2")],
+    }
+
+
+def test_scope_names_http_1_0(raw):
+    raw.send(b"GET /scope HTTP/1.0\r\n\r\n")
+    seen = ast.literal_eval(raw.read_answer().body.decode())
+    assert seen["http_version"] == "1.0"
+    assert seen["headers"] == []
+
+
+def test_scope_holds_an_absolute_form_target_as_a_path(raw):  # RFC 9112 section 3.2.2
+    seen = ast.literal_eval(raw.get("http://e2e/scope/x?y").body.decode())
+    assert (seen["path"], seen["raw_path"], seen["query_string"]) == ("/scope/x", b"/scope/x", b"y")
+
+
+def test_state_is_copied_per_request(server):
+    with RawClient(server.address) as first, RawClient(server.address) as second:
+        answers = [json.loads(raw.get("/state").body) for raw in (first, first, second)]
+    assert [answer["number"] for answer in answers] == [1, 1, 1]
+    before = answers[0]["shared"]
+    assert [answer["shared"] for answer in answers] == [before, before + 1, before + 2]
+
+
+def test_context_variable_set_in_lifespan_is_visible_and_private_to_each_request(server, raw):
+    seen = [json.loads(raw.get("/context").body) for _ in range(2)]
+    assert seen == ["hello from lifespan"] * 2
+
+
+# --- awaitables -----------------------------------------------------------------------------------
+
+
+def test_receive_works_inside_a_task(raw):
+    raw.send(b"POST /receive_in_task HTTP/1.1\r\nhost: e2e\r\ncontent-length: 4\r\n\r\nbody")
+    assert json.loads(raw.read_answer().body) == ["http.request", "body"]
+
+
+def test_receive_can_be_given_up_and_the_connection_lives_on(raw):
+    for _ in range(2):
+        seen = json.loads(raw.get("/receive_times_out").body)
+        assert seen == ["http.request", "wait_for", "timeout", "move_on_after"]
+
+
+def test_send_works_under_gather_and_wait_for(raw):
+    body = raw.get("/gather_sends").body
+    assert body == b"".join(b"%d;" % number for number in range(20)) + b"end"
+
+
+def test_anyio_task_group_ends_when_the_stream_does(server, raw):
+    assert raw.get("/task_group?case=group-ends").body == b"0;1;2;3;4;"
+    wait_until(
+        lambda: "left the group" in read_journal(server, "group-ends"), "the end of the task group"
+    )
+    assert raw.get("/hello").status == 200
+
+
+def test_anyio_cancel_scope_ends_the_stream_when_the_client_leaves(server):
+    with RawClient(server.address) as leaving:
+        leaving.send(
+            b"GET /task_group?case=group-cancelled&chunks=100000 HTTP/1.1\r\nhost: e2e\r\n\r\n"
+        )
+        leaving.read_until(b"1;")
+    wait_for_journal(server, "group-cancelled", ["http.disconnect", "left the group"])
+
+
+# --- disconnect -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("leave", [RawClient.close, RawClient.reset])
+def test_client_that_leaves_wakes_a_waiting_receive(server, leave):
+    case = f"poll-{leave.__name__}"
+    leaving = RawClient(server.address)
+    leaving.send(f"GET /long_poll?case={case} HTTP/1.1\r\nhost: e2e\r\n\r\n".encode())
+    wait_for_journal(server, case, ["waiting"])
+    leave(leaving)
+    wait_for_journal(server, case, ["waiting", "http.disconnect", "OSError from send"])
+
+
+def test_receive_gives_disconnect_after_the_answer(server, raw):
+    assert raw.get("/receive_after_answer?case=after-answer").body == b"done"
+    wait_for_journal(server, "after-answer", ["http.disconnect"])
+    assert raw.get("/hello").status == 200
+
+
+def test_send_raises_an_oserror_when_the_client_left_in_mid_stream(server):
+    with RawClient(server.address) as leaving:
+        leaving.send(b"GET /stream_for_ever?case=left HTTP/1.1\r\nhost: e2e\r\n\r\n")
+        leaving.read_until(b"tick")
+    wait_for_journal(server, "left", ["sent", "ClientDisconnected"])
+
+
+def test_uncaught_oserror_from_send_is_not_logged(server):  # ASGI HTTP 2.4
+    with RawClient(server.address) as leaving:
+        leaving.send(b"GET /stream_uncaught HTTP/1.1\r\nhost: e2e\r\n\r\n")
+        leaving.read_until(b"tick")
+    with RawClient(server.address) as raw:
+        assert raw.get("/hello").status == 200
+    assert "Error" not in server.log_since_mark()
+
+
+def test_half_closed_client_still_gets_its_answer(server, tmp_path):
+    permission = tmp_path / "go"
+    with RawClient(server.address) as raw:
+        raw.send(
+            f"GET /wait_for_file?case=half&path={permission} HTTP/1.1\r\nhost: e2e\r\n\r\n".encode()
+        )
+        raw.half_close()
+        wait_for_journal(server, "half", ["waiting"])
+        permission.touch()
+        assert raw.read_answer().body == b"finished in peace"
+        assert raw.read_to_end() == b""
+
+
+def test_half_closed_client_gets_all_its_pipelined_answers(raw):
+    raw.send(b"GET /hello HTTP/1.1\r\nhost: e2e\r\n\r\n" * 3)
+    raw.half_close()
+    assert [raw.read_answer().body for _ in range(3)] == [b"Hello, world!"] * 3
+    assert raw.read_to_end() == b""
+
+
+def test_client_that_leaves_in_mid_body_is_a_disconnect(server):
+    with RawClient(server.address) as leaving:
+        leaving.send(b"POST /upload_slowly?case=mid-body HTTP/1.1\r\nhost: e2e\r\n")
+        leaving.send(b"content-length: 100\r\n\r\n12345")
+        wait_for_journal(server, "mid-body", ["http.request"])
+    wait_for_journal(server, "mid-body", ["http.request", "http.disconnect"])
+
+
+# --- bodies ---------------------------------------------------------------------------------------
+
+
+def test_request_is_streamed_into_the_answer(raw):
+    raw.send(b"POST /echo_stream HTTP/1.1\r\nhost: e2e\r\ntransfer-encoding: chunked\r\n\r\n")
+    raw.read_until(b"\r\n\r\n")
+    for piece in (b"one", b"two"):
+        raw.send(b"%x\r\n%b\r\n" % (len(piece), piece))
+        assert raw.read_until(b"\r\n") == b"3\r\n"
+        assert raw.read_until(b"\r\n") == piece + b"\r\n"
+    raw.send(b"0\r\n\r\n")
+    assert raw.read_until(b"\r\n\r\n") == b"0\r\n\r\n"
+
+
+def test_body_of_many_megabytes_arrives_whole(server, raw):
+    size = 8 * 1024 * 1024
+    body = os.urandom(65536) * (size // 65536)
+    raw.send(b"POST /echo HTTP/1.1\r\nhost: e2e\r\ncontent-length: %d\r\n\r\n" % size)
+    raw.send(body)
+    assert raw.read_answer().body == body
+
+
+def test_continue_is_sent_when_the_application_reads(raw):  # RFC 9110 section 10.1.1
+    raw.send(
+        b"POST /echo HTTP/1.1\r\nhost: e2e\r\ncontent-length: 4\r\nexpect: 100-continue\r\n\r\n"
+    )
+    assert raw.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 100 ")
+    raw.send(b"body")
+    answer = raw.read_answer()
+    assert (answer.interim, answer.body) == ([], b"body")
+
+
+def test_continue_is_not_sent_when_the_application_refuses_the_body(raw):
+    raw.send(b"POST /refuse_unread HTTP/1.1\r\nhost: e2e\r\ncontent-length: 4\r\n")
+    raw.send(b"expect: 100-continue\r\n\r\n")
+    answer = raw.read_answer()
+    assert (answer.interim, answer.status) == ([], 403)
+
+
+@pytest.mark.parametrize("code", [204, 304])
+def test_statuses_without_a_body_write_none(raw, code):
+    raw.send(
+        b"GET /status?code=%d HTTP/1.1\r\nhost: e2e\r\n\r\nGET /hello HTTP/1.1\r\nhost: e2e\r\n\r\n"
+        % code
+    )
+    assert raw.read_answer().status == code
+    assert raw.read_answer().body == b"Hello, world!"
+
+
+def test_head_writes_no_body(raw):
+    raw.send(b"HEAD /hello HTTP/1.1\r\nhost: e2e\r\n\r\nGET /hello HTTP/1.1\r\nhost: e2e\r\n\r\n")
+    head = raw.read_answer("HEAD")
+    assert (head.status, head.header("content-length"), head.body) == (200, "13", b"")
+    assert raw.read_answer().body == b"Hello, world!"
+
+
+def test_stream_to_an_http_1_0_client_is_ended_by_the_close(raw):  # RFC 9112 section 6.3
+    raw.send(b"GET /gather_sends HTTP/1.0\r\n\r\n")
+    answer = raw.read_answer()
+    assert answer.header("transfer-encoding") is None
+    assert answer.body.endswith(b"19;end")
+
+
+def test_many_small_writes_on_a_keep_alive_connection_do_not_wait_for_acknowledgements(server, raw):
+    assert raw.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0) is None
+    for _ in range(200):  # 40 ms of delayed acknowledgement each would be 8 s
+        assert raw.get("/gather_sends").body.endswith(b"end")
+
+
+# --- broken applications --------------------------------------------------------------------------
+
+
+def test_exception_before_the_start_is_a_500_and_one_traceback(server, raw):
+    assert raw.get("/raise_before_start").status == 500
+    server.expect_traceback("ValueError: broken before the start")
+
+
+def test_exception_after_the_start_closes_in_mid_answer_with_one_traceback(server, raw):
+    raw.send(b"GET /raise_after_start HTTP/1.1\r\nhost: e2e\r\n\r\n")
+    rest = raw.read_to_end()
+    assert b"half an answ" in rest
+    assert not rest.endswith(b"0\r\n\r\n")
+    server.expect_traceback("ValueError: broken after the start")
+
+
+def test_exception_after_the_answer_is_one_traceback(server, raw):
+    assert raw.get("/raise_after_end").body == b"whole answer"
+    server.expect_traceback("ValueError: broken after the end")
+
+
+def test_application_that_answers_nothing_is_a_500(server, raw):
+    assert raw.get("/return_without_answer").status == 500
+    wait_until(lambda: "ERROR" in server.log_since_mark(), "an error in the log")
+
+
+def test_header_with_a_line_break_is_a_500_and_never_on_the_wire(server, raw):
+    raw.send(b"GET /inject_header HTTP/1.1\r\nhost: e2e\r\nconnection: close\r\n\r\n")
+    received = raw.read_to_end()
+    assert received.startswith(b"HTTP/1.1 500 ")
+    assert b"set-cookie" not in received
+    server.expect_traceback("x-evil")
+
+
+def test_messages_out_of_order_are_a_500(server, raw):
+    assert raw.get("/send_out_of_order").status == 500
+    server.expect_traceback("http.response.start")
+
+
+def test_answer_shorter_than_promised_closes_the_connection(server, raw):
+    raw.send(b"GET /promise_too_much HTTP/1.1\r\nhost: e2e\r\n\r\n")
+    assert raw.read_to_end().endswith(b"only a little")

@@ -1,0 +1,110 @@
+"""A FastAPI application, driven by every client."""
+
+import hashlib
+import os
+
+import pytest
+
+from .clients import Form, Upload, fetch_json
+from .waiting import wait_until
+
+pytest.importorskip("fastapi")
+pytest.importorskip("python_multipart")
+
+
+@pytest.fixture(scope="module")
+def server(start_shared_server):
+    return start_shared_server("-m", "asgiserve", "fastapi_site:app", "--port", "0")
+
+
+def test_path_and_query_parameters_arrive(server, client):
+    answer = client.fetch("GET", f"{server.url}/items/42?q=caf%C3%A9")
+    assert answer.json == {"item_id": 42, "q": "café"}
+    assert answer.header("content-type") == "application/json"
+
+
+def test_invalid_parameter_is_a_422(server, client):
+    answer = client.fetch("GET", f"{server.url}/items/many")
+    assert answer.status == 422
+    assert answer.json["detail"][0]["loc"] == ["path", "item_id"]
+
+
+def test_body_becomes_a_model(server, client):
+    item = {"name": "Hammer", "price": 9.5, "tags": ["tool"]}
+    answer = fetch_json(client, "POST", f"{server.url}/items", item)
+    assert (answer.status, answer.json) == (201, item)
+
+
+def test_sync_path_operation_runs_in_a_thread(server, client):
+    assert client.fetch("GET", f"{server.url}/sync-items/7").json == {"item_id": 7}
+
+
+def test_multipart_upload_arrives_whole(server, client):
+    content = os.urandom(700_000)
+    form = Form({"note": "with a note"}, {"file": Upload("data.bin", content)})
+    assert client.fetch("POST", f"{server.url}/upload", body=form).json == {
+        "name": "data.bin",
+        "note": "with a note",
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+
+
+def test_url_encoded_form_arrives(server, client):
+    form = Form({"username": "zoë", "password": "a&b=c"})
+    answer = client.fetch("POST", f"{server.url}/login", body=form)
+    assert answer.json == {"username": "zoë", "letters": 5}
+
+
+@pytest.mark.parametrize("path", ["/stream", "/stream-from-a-thread"])
+def test_streaming_response_arrives_whole(server, client, path):
+    answer = client.fetch("GET", server.url + path)
+    assert answer.text.split() == [str(number) for number in range(100)]
+    assert answer.header("content-length") is None
+
+
+def test_background_task_runs_after_the_answer(server, client):
+    note = f"note {id(client)}"
+    answer = client.fetch("POST", f"{server.url}/notes?text={note.replace(' ', '+')}")
+    assert (answer.status, answer.json) == (202, {"queued": note})
+    wait_until(lambda: note in client.fetch("GET", f"{server.url}/notes").json, "the note")
+
+
+def test_dependency_with_yield_is_closed_after_the_answer(server, client):
+    before = client.fetch("GET", f"{server.url}/session-events").json
+    assert client.fetch("GET", f"{server.url}/with-session").json == {"session": "a session"}
+    wait_until(
+        lambda: (
+            client.fetch("GET", f"{server.url}/session-events").json
+            == [*before, "opened", "closed"]
+        ),
+        "the session to be closed",
+    )
+
+
+def test_lifespan_state_reaches_the_request(server, client):
+    assert client.fetch("GET", f"{server.url}/state").json == {"greeting": "hello from lifespan"}
+
+
+def test_exception_handler_answers(server, client):
+    answer = client.fetch("GET", f"{server.url}/teapot")
+    assert (answer.status, answer.json) == (418, {"message": "short and stout"})
+
+
+def test_http_exception_keeps_its_status_and_headers(server, client):
+    answer = client.fetch("GET", f"{server.url}/missing")
+    assert (answer.status, answer.header("x-reason")) == (404, "missing")
+
+
+def test_unhandled_exception_is_a_500_and_one_traceback(server, client):
+    assert client.fetch("GET", f"{server.url}/crash").status == 500
+    server.expect_traceback("RuntimeError: broken on purpose")
+
+
+def test_method_not_allowed_names_the_allowed_ones(server, client):
+    answer = client.fetch("DELETE", f"{server.url}/teapot")
+    assert (answer.status, answer.header("allow")) == (405, "GET")
+
+
+def test_generated_schema_is_served(server, client):
+    assert "/items/{item_id}" in client.fetch("GET", f"{server.url}/openapi.json").json["paths"]

@@ -1,0 +1,89 @@
+"""A Litestar application, driven by every client."""
+
+import hashlib
+import os
+
+import pytest
+
+from .clients import Form, Upload, fetch_json
+from .waiting import wait_until
+
+pytest.importorskip("litestar")
+
+
+@pytest.fixture(scope="module")
+def server(start_shared_server):
+    return start_shared_server("-m", "asgiserve", "litestar_site:app", "--port", "0")
+
+
+def test_path_and_query_parameters_arrive(server, client):
+    answer = client.fetch("GET", f"{server.url}/items/42?q=caf%C3%A9")
+    assert answer.json == {"item_id": 42, "q": "café"}
+
+
+def test_invalid_body_is_a_400(server, client):
+    assert fetch_json(client, "POST", f"{server.url}/items", {"name": 3}).status == 400
+
+
+def test_body_becomes_a_dataclass(server, client):
+    item = {"name": "Hammer", "price": 9.5}
+    answer = fetch_json(client, "POST", f"{server.url}/items", item)
+    assert (answer.status, answer.json) == (201, item)
+
+
+def test_sync_handler_runs_in_a_thread(server, client):
+    assert client.fetch("GET", f"{server.url}/sync-items/7").json == {"item_id": 7}
+
+
+def test_multipart_upload_arrives_whole(server, client):
+    content = os.urandom(2_000_000)
+    form = Form(files={"data": Upload("data.bin", content)})
+    answer = client.fetch("POST", f"{server.url}/upload", body=form)
+    sha256 = hashlib.sha256(content).hexdigest()
+    assert answer.json == {"name": "data.bin", "bytes": len(content), "sha256": sha256}
+
+
+def test_url_encoded_form_arrives(server, client):
+    values = {"username": "zoë", "password": "a&b=c"}
+    assert client.fetch("POST", f"{server.url}/login", body=Form(values)).json == values
+
+
+def test_stream_arrives_whole(server, client):
+    answer = client.fetch("GET", f"{server.url}/stream")
+    assert answer.text.split() == [str(number) for number in range(100)]
+
+
+def test_server_sent_events_arrive_whole(server, client):
+    answer = client.fetch("GET", f"{server.url}/events")
+    assert answer.header("content-type").startswith("text/event-stream")
+    assert answer.text.count("data: ") == 100
+
+
+def test_background_task_runs_after_the_answer(server, client):
+    note = f"note-of-{type(client).__name__}"
+    answer = client.fetch("POST", f"{server.url}/notes?text={note}")
+    assert (answer.status, answer.json) == (202, {"queued": note})
+    wait_until(lambda: note in client.fetch("GET", f"{server.url}/notes").json, "the note")
+
+
+def test_dependency_with_yield_is_closed_after_the_answer(server, client):
+    before = client.fetch("GET", f"{server.url}/session-events").json
+    assert client.fetch("GET", f"{server.url}/with-session").json == {"session": "a session"}
+    after = [*before, "opened", "closed"]
+    wait_until(
+        lambda: client.fetch("GET", f"{server.url}/session-events").json == after,
+        "the session to be closed",
+    )
+
+
+def test_lifespan_state_reaches_the_request(server, client):
+    assert client.fetch("GET", f"{server.url}/state").json == {"greeting": "hello from lifespan"}
+
+
+def test_exception_handler_answers(server, client):
+    answer = client.fetch("GET", f"{server.url}/teapot")
+    assert (answer.status, answer.json) == (418, {"message": "short and stout"})
+
+
+def test_exception_in_a_handler_is_a_500(server, client):
+    assert client.fetch("GET", f"{server.url}/crash").status == 500

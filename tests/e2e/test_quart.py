@@ -1,0 +1,103 @@
+"""A Quart application, driven by every client."""
+
+import hashlib
+import os
+
+import pytest
+
+from .clients import Form, Upload, fetch_json
+from .raw_client import RawClient
+from .waiting import wait_until
+
+pytest.importorskip("quart")
+
+
+@pytest.fixture(scope="module")
+def server(start_shared_server):
+    return start_shared_server("-m", "asgiserve", "quart_site:app", "--port", "0")
+
+
+def test_path_query_and_startup_state_arrive(server, client):
+    answer = client.fetch("GET", f"{server.url}/items/42?q=caf%C3%A9")
+    assert answer.json == {"item_id": 42, "q": "café", "greeting": "hello from before_serving"}
+
+
+def test_sync_view_runs_in_a_thread(server, client):
+    assert client.fetch("GET", f"{server.url}/sync-items/7").json == {"item_id": 7}
+
+
+def test_json_comes_back(server, client):
+    item = {"name": "Hammer", "price": 9.5}
+    answer = fetch_json(client, "POST", f"{server.url}/items", item)
+    assert (answer.status, answer.json) == (201, item)
+
+
+def test_multipart_upload_arrives_whole(server, client):
+    content = os.urandom(700_000)
+    form = Form({"note": "with a note"}, {"file": Upload("data.bin", content)})
+    assert client.fetch("POST", f"{server.url}/upload", body=form).json == {
+        "name": "data.bin",
+        "note": "with a note",
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+
+
+def test_url_encoded_form_arrives(server, client):
+    values = {"username": "zoë", "password": "a&b=c"}
+    assert client.fetch("POST", f"{server.url}/login", body=Form(values)).json == values
+
+
+def test_body_is_streamed_to_the_application(server, client):
+    content = os.urandom(2_000_000)
+    answer = client.fetch("POST", f"{server.url}/digest", body=content)
+    assert answer.json == {"bytes": 2_000_000, "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def test_body_over_the_limit_of_the_application_is_a_413(server):
+    with RawClient(server.address) as raw:
+        raw.send(b"POST /digest HTTP/1.1\r\nhost: e2e\r\ncontent-length: 5000000\r\n\r\nstart")
+        assert raw.read_answer().status == 413
+
+
+def test_stream_arrives_whole(server, client):
+    answer = client.fetch("GET", f"{server.url}/stream")
+    assert answer.text.split() == [str(number) for number in range(100)]
+
+
+def test_client_that_leaves_cancels_the_stream(server):
+    with RawClient(server.address) as leaving:
+        leaving.send(b"GET /ticks HTTP/1.1\r\nhost: e2e\r\n\r\n")
+        leaving.read_until(b"tick")
+
+    def has_ended():
+        with RawClient(server.address) as raw:
+            return b"ended" in raw.get("/stream-events", "connection: close").body
+
+    wait_until(has_ended, "the stream to be cancelled")
+
+
+def test_background_task_runs_after_the_answer(server, client):
+    note = f"note-of-{type(client).__name__}"
+    answer = client.fetch("POST", f"{server.url}/notes/{note}")
+    assert (answer.status, answer.json) == (202, {"queued": note})
+    wait_until(lambda: note in client.fetch("GET", f"{server.url}/notes").json, "the note")
+
+
+def test_redirect_and_cookies_keep_their_headers(server, client):
+    redirect = client.fetch("GET", f"{server.url}/redirect")
+    assert (redirect.status, redirect.header("location")) == (302, "/items/1")
+    cookies = client.fetch("GET", f"{server.url}/cookies")
+    values = [value for name, value in cookies.headers if name.lower() == "set-cookie"]
+    assert values == ["one=1; Path=/", "two=2; Path=/"]
+
+
+def test_exception_in_a_view_is_a_500_and_one_traceback(server, client):
+    assert client.fetch("GET", f"{server.url}/crash").status == 500
+    server.expect_traceback("RuntimeError: broken on purpose")
+
+
+def test_after_serving_runs_when_the_server_stops(start_server):
+    server = start_server("-m", "asgiserve", "quart_site:app", "--port", "0")
+    assert server.terminate() == 0
+    assert "after_serving ran" in server.log()

@@ -1,0 +1,22 @@
+"""Waiting for what another process does: polling up to a deadline, never a blind sleep."""
+
+import time
+from collections.abc import Callable
+
+# For a loaded machine and an interpreter that has to warm up; only a failure waits this long.
+DEADLINE_S = 20.0
+_POLL_INTERVAL_S = 0.01
+
+
+def wait_until(
+    condition: Callable[[], object], subject: str, *, deadline_s: float = DEADLINE_S
+) -> None:
+    """Poll *condition* until it is true.
+
+    Raises:
+        AssertionError: it was not within *deadline_s*; the message names *subject*.
+    """
+    end = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end, f"waited {deadline_s} s in vain for {subject}"
+        time.sleep(_POLL_INTERVAL_S)
