@@ -1,0 +1,219 @@
+"""Both columns have one surface, and the chooser takes one of them whole."""
+
+from __future__ import annotations
+
+import enum
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import asgiserve
+from asgiserve import _twins
+from asgiserve._twins import SPEEDUPS, TWINNED
+from tests.columns import COLUMNS, environment_of
+
+PACKAGE = Path(asgiserve.__path__[0])
+
+needs_both_columns = pytest.mark.skipif(
+    "compiled" not in COLUMNS, reason="the compiled column is not part of this run"
+)
+
+
+@pytest.fixture(params=sorted(TWINNED))
+def twins(request: pytest.FixtureRequest) -> tuple[ModuleType, ModuleType]:
+    """The pure and the compiled module of one name."""
+    pure = importlib.import_module(TWINNED[request.param])
+    return pure, importlib.import_module(f"{SPEEDUPS}.{request.param}")
+
+
+def test_the_list_of_twins_is_what_the_tree_holds():
+    assert set(TWINNED) == {path.stem for path in (PACKAGE / "_speedups").glob("*.pyx")}
+    for name, pure_name in TWINNED.items():
+        assert [str(path.relative_to(PACKAGE.parent)) for path in PACKAGE.rglob(f"{name}.py")] == [
+            str(Path(*pure_name.split(".")).with_suffix(".py"))
+        ]
+
+
+def test_chooser_offers_every_twinned_module():
+    assert set(TWINNED) < set(_twins.__all__)
+    for name in TWINNED:
+        assert isinstance(getattr(_twins, name), ModuleType)
+
+
+# The surface ---------------------------------------------------------------------------------
+
+
+def kind_of(thing: Any) -> str:
+    if inspect.isclass(thing):
+        return "enum" if issubclass(thing, enum.Enum) else "class"
+    if inspect.iscoroutinefunction(thing):
+        return "coroutine function"
+    return "function" if callable(thing) else "constant"
+
+
+def parameters_of(function: Any) -> list[tuple[str, Any, Any]]:
+    """Names, kinds and defaults; annotations are the pure twin's alone."""
+    return [
+        (parameter.name, parameter.kind, parameter.default)
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.name != "self"  # positional-only in a compiled method
+    ]
+
+
+def constructor_parameters_of(compiled: type) -> list[tuple[str, Any, Any]]:
+    """As parameters_of(), read from the source: a compiled constructor has no signature."""
+    source = (PACKAGE / "_speedups" / f"{compiled.__module__.rpartition('.')[2]}.pyx").read_text()
+    body = re.search(rf"^cdef class {compiled.__name__}\b.*:\n((?:    .*\n|\n)*)", source, re.M)
+    assert body is not None
+    found = re.search(r"^    def __init__\(((?:.|\n)*?)\):$", body[1], re.M)
+    if found is None:
+        return []
+    plain = []
+    for parameter in re.split(r",(?![^(\[]*[)\]])", found[1]):
+        declared, equals, default = parameter.partition("=")
+        # A C type stands before the name, a Python one behind it.
+        words = declared.replace("not None", "").partition(":")[0].split()
+        plain += [f"{words[-1]}{equals}{default}"] if words else []
+    namespace: dict[str, Any] = {}
+    exec(f"def __init__({', '.join(plain)}): ...", {}, namespace)
+    return parameters_of(namespace["__init__"])
+
+
+def members_of(cls: type) -> dict[str, Any]:
+    """The public members that *cls* itself and its bases in the same module define."""
+    return {
+        name: member
+        for base in reversed(cls.__mro__)
+        if base.__module__ == cls.__module__
+        for name, member in vars(base).items()
+        if not name.startswith("_")
+    }
+
+
+@needs_both_columns
+def test_twins_export_the_same_names(twins):
+    pure, compiled = twins
+    assert sorted(compiled.__all__) == sorted(pure.__all__)
+
+
+@needs_both_columns
+def test_twins_export_the_same_kinds_and_parameters(twins):
+    pure, compiled = twins
+    for name in pure.__all__:
+        ours, theirs = getattr(pure, name), getattr(compiled, name)
+        kind = kind_of(ours)
+        assert kind_of(theirs) == kind, name
+        if kind == "constant":
+            assert theirs == ours, name
+        elif kind == "enum":
+            assert list(theirs.__members__.items()) == list(ours.__members__.items()), name
+        elif kind == "class":
+            assert constructor_parameters_of(theirs) == parameters_of(ours), name
+        else:
+            assert parameters_of(theirs) == parameters_of(ours), name
+
+
+def public_classes(pure: ModuleType, compiled: ModuleType) -> list[tuple[type, type]]:
+    return [
+        (getattr(pure, name), getattr(compiled, name))
+        for name in pure.__all__
+        if kind_of(getattr(pure, name)) == "class"
+    ]
+
+
+@needs_both_columns
+def test_twinned_classes_have_the_same_members(twins):
+    for ours, theirs in public_classes(*twins):
+        assert sorted(members_of(theirs)) == sorted(members_of(ours)), ours
+
+
+@needs_both_columns
+def test_twinned_methods_take_the_same_parameters(twins):
+    for ours, theirs in public_classes(*twins):
+        for name in members_of(ours):
+            method, other = getattr(ours, name), getattr(theirs, name)
+            assert inspect.isroutine(other) == inspect.isroutine(method), f"{ours}.{name}"
+            if inspect.isroutine(method):
+                assert parameters_of(other) == parameters_of(method), f"{ours}.{name}"
+
+
+@needs_both_columns
+def test_pure_twins_keep_their_fields_in_slots(twins):
+    # As the fields of a cdef class are: a misspelt attribute is an error in both columns.
+    for ours, _ in public_classes(*twins):
+        in_module = [base for base in ours.__mro__ if base.__module__ == ours.__module__]
+        assert all("__slots__" in vars(base) for base in in_module), ours
+
+
+# The chooser ---------------------------------------------------------------------------------
+
+
+def run_with_speedups(mode: str, code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**environment_of("pure"), "ASGISERVE_SPEEDUPS": mode, **environment},
+        capture_output=True,
+        text=True,
+        cwd=PACKAGE.parent,
+    )
+
+
+PRINT_COLUMN = "from asgiserve._twins import COLUMN, http_date; print(COLUMN, http_date.__name__)"
+
+
+def test_off_takes_the_pure_column():
+    done = run_with_speedups("off", PRINT_COLUMN)
+    assert done.stdout == "pure asgiserve.codecs.http_date\n", done.stderr
+
+
+@needs_both_columns
+@pytest.mark.parametrize("mode", ["auto", "require", ""])
+def test_built_column_is_taken(mode):
+    done = run_with_speedups(mode, PRINT_COLUMN)
+    assert done.stdout == "compiled asgiserve._speedups.http_date\n", done.stderr
+
+
+def test_unknown_mode_is_refused():
+    done = run_with_speedups("fast", PRINT_COLUMN)
+    assert done.returncode == 1
+    assert "ASGISERVE_SPEEDUPS is auto, require or off, not 'fast'" in done.stderr
+
+
+HIDE = """
+import importlib.machinery, sys
+hidden = {names!r}
+real = importlib.machinery.PathFinder.find_spec
+def find_spec(name, path=None, target=None):
+    short = name.removeprefix("asgiserve._speedups.")
+    return None if short != name and short in hidden else real(name, path, target)
+importlib.machinery.PathFinder.find_spec = staticmethod(find_spec)
+"""
+
+
+def test_auto_falls_back_when_nothing_was_built():
+    hide_all = HIDE.format(names=set(TWINNED))
+    assert run_with_speedups("auto", hide_all + PRINT_COLUMN).stdout.startswith("pure ")
+
+
+def test_require_fails_when_nothing_was_built():
+    done = run_with_speedups("require", HIDE.format(names=set(TWINNED)) + PRINT_COLUMN)
+    assert done.returncode == 1
+    assert "ASGISERVE_SPEEDUPS=require, but the compiled column was not built" in done.stderr
+
+
+@needs_both_columns
+@pytest.mark.parametrize("mode", ["auto", "require"])
+@pytest.mark.parametrize("name", sorted(TWINNED))
+def test_half_built_column_is_an_error_that_names_the_module(mode, name):
+    done = run_with_speedups(mode, HIDE.format(names={name}) + PRINT_COLUMN)
+    assert done.returncode == 1
+    assert f"the compiled column of asgiserve is incomplete: asgiserve._speedups.{name}" in (
+        done.stderr
+    )
