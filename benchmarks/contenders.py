@@ -25,8 +25,8 @@ class Contender:
     arguments: tuple[str, ...]
     log_on: tuple[str, ...] = ()
     log_off: tuple[str, ...] = ()
-    # Idle connections are to stay open while memory is measured.
-    long_keep_alive: tuple[str, ...] = ()
+    # Lets thousands of idle connections stay open while memory is measured.
+    many_idle: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     has_access_log: bool = True
 
@@ -36,12 +36,12 @@ class Contender:
         app: str,
         port: int,
         access_log: bool = False,
-        keep_alive: bool = False,
+        many_idle: bool = False,
         python: str = sys.executable,
     ) -> list[str]:
         """Say the command line that serves *app* on *port* of 127.0.0.1."""
         log = self.log_on if access_log else self.log_off
-        arguments = (*self.arguments, *log, *(self.long_keep_alive if keep_alive else ()))
+        arguments = (*self.arguments, *log, *(self.many_idle if many_idle else ()))
         return [python, *(part.format(app=app, port=port) for part in arguments)]
 
 
@@ -51,7 +51,7 @@ ASGISERVE = Contender(
     ("-m", "asgiserve", "{app}", "--host", "127.0.0.1", "--port", "{port}"),
     log_on=("--access-log",),
     log_off=("--no-access-log",),
-    long_keep_alive=("--timeout-keep-alive", "300"),
+    many_idle=("--timeout-keep-alive", "300"),
     environment={"ASGISERVE_SPEEDUPS": "require"},
 )
 
@@ -61,7 +61,7 @@ UVICORN = Contender(
     "uvicorn",
     ("-m", "uvicorn", "{app}", "--host", "127.0.0.1", "--port", "{port}"),
     log_off=("--no-access-log",),
-    long_keep_alive=("--timeout-keep-alive", "300"),
+    many_idle=("--timeout-keep-alive", "300"),
 )
 
 PURE = {"ASGISERVE_SPEEDUPS": "off"}
@@ -106,8 +106,8 @@ CONTENDERS = {
             ),
             log_on=("--access-log",),
             log_off=("--no-access-log",),
-            # Its header timeout closes idle connections, and a minute is the longest it takes.
-            long_keep_alive=("--http1-header-read-timeout", "60000"),
+            # Its header timeout closes idle connections too, and a minute is the longest it takes.
+            many_idle=("--http1-header-read-timeout", "60000", "--backpressure", "10000"),
         ),
         Contender(
             "h2corn",
@@ -115,21 +115,21 @@ CONTENDERS = {
             ("-m", "h2corn", "{app}", "--bind", "127.0.0.1:{port}"),
             log_on=("--access-log",),
             log_off=("--no-access-log",),
-            long_keep_alive=("--timeout-keep-alive", "300"),
+            many_idle=("--timeout-keep-alive", "300"),
         ),
         Contender(
             "gunicorn",
             "gunicorn",
             ("-m", "gunicorn", "{app}", "-k", "asgi", "--bind", "127.0.0.1:{port}"),
             log_on=("--access-logfile", "-"),
-            long_keep_alive=("--keep-alive", "300"),
+            many_idle=("--keep-alive", "300"),
         ),
         Contender(
             "hypercorn",
             "hypercorn",
             ("-m", "hypercorn", "{app}", "-k", "uvloop", "--bind", "127.0.0.1:{port}"),
             log_on=("--access-logfile", "-"),
-            long_keep_alive=("--keep-alive", "300"),
+            many_idle=("--keep-alive", "300"),
         ),
         Contender(
             "daphne",

@@ -1,0 +1,62 @@
+"""The workloads, as data; a changed workload gets a new name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchmarks.apps import raw
+from benchmarks.samples import BROWSER_FIELDS, HELLO_BODY, Fields
+
+__all__ = ["SCENARIOS", "Scenario"]
+
+RAW = "benchmarks.apps.raw"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One request, sent again and again over 64 connections, and the only right answer to it."""
+
+    name: str
+    app: str = f"{RAW}:hello"
+    method: str = "GET"
+    fields: Fields = ()
+    body_bytes: int = 0
+    answer: bytes = HELLO_BODY
+    connections: int = 64
+    access_log: bool = False
+
+
+SCENARIOS = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario("http1-get-13b-c64"),
+        Scenario(
+            "http1-fastapi-json-c64",
+            app="benchmarks.apps.fastapi_json:app",
+            answer=b'{"message":"Hello, world!"}',
+        ),
+        Scenario("http1-get-browser-13b-c64", fields=BROWSER_FIELDS),
+        Scenario(
+            "http1-post-1k-c64",
+            app=f"{RAW}:count_body",
+            method="POST",
+            body_bytes=1024,
+            answer=b"0000000001024",
+        ),
+        Scenario(
+            "http1-post-64k-c64",
+            app=f"{RAW}:count_body",
+            method="POST",
+            body_bytes=65536,
+            answer=b"0000000065536",
+        ),
+        Scenario("http1-get-64k-c64", app=f"{RAW}:large_answer", answer=raw.LARGE_BODY),
+        Scenario(
+            "http1-stream-50-c64",
+            app=f"{RAW}:stream",
+            answer=raw.STREAM_CHUNK * raw.STREAM_CHUNKS,
+        ),
+        Scenario("http1-close-13b-c64", fields=(("Connection", "close"),)),
+        Scenario("http1-get-13b-c64-log", access_log=True),
+    )
+}

@@ -1,0 +1,71 @@
+"""Make load with wrk, one thread on one core, and read what it counted."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+
+from benchmarks.load.scenarios import Scenario
+
+__all__ = ["Load", "run_wrk"]
+
+# wrk calls done() at its end; "status" counts answers of 400 and above.
+COUNT_ERRORS = """
+function done(summary, latency, requests)
+  local e = summary.errors
+  io.write(string.format(
+    '{"requests": %d, "duration_us": %d, "errors": %d}\\n',
+    summary.requests, summary.duration, e.connect + e.read + e.write + e.status + e.timeout))
+end
+"""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What one run of wrk did."""
+
+    requests: int
+    duration_s: float
+    errors: int
+
+
+def run_wrk(scenario: Scenario, port: int, *, duration_s: int, core: int | None) -> Load:
+    """Send the scenario's request to 127.0.0.1 for *duration_s* seconds.
+
+    Raises:
+        RuntimeError: wrk is missing or failed.
+    """
+    if shutil.which("wrk") is None:
+        raise RuntimeError("wrk is not installed")
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(write_script(scenario))
+        script.flush()
+        pin = [] if core is None else ["taskset", "-c", str(core)]
+        options = ["-t1", f"-c{scenario.connections}", f"-d{duration_s}s", "-s", script.name]
+        finished = subprocess.run(
+            [*pin, "wrk", *options, f"http://127.0.0.1:{port}/"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+    if finished.returncode:
+        raise RuntimeError(f"wrk failed: {(finished.stderr or finished.stdout).strip()}")
+    counted = json.loads(finished.stdout.splitlines()[-1])
+    return Load(counted["requests"], counted["duration_us"] / 1e6, counted["errors"])
+
+
+def write_script(scenario: Scenario) -> str:
+    """Write the Lua that tells wrk the request."""
+    lines = [f"wrk.method = {quote(scenario.method)}"]
+    lines += [f"wrk.headers[{quote(name)}] = {quote(value)}" for name, value in scenario.fields]
+    if scenario.body_bytes:
+        lines.append(f'wrk.body = string.rep("x", {scenario.body_bytes})')
+    return "\n".join(lines) + COUNT_ERRORS
+
+
+def quote(text: str) -> str:
+    """Write a Lua string; for printable ASCII it is written as JSON writes it."""
+    return json.dumps(text)

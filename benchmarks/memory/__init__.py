@@ -1,0 +1,1 @@
+"""What idle connections cost in memory, and whether many requests leave memory flat."""

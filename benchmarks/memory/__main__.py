@@ -1,0 +1,93 @@
+"""Print the memory of an idle keep-alive connection, and what a million requests leave behind."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.contenders import CONTENDERS, Contender
+from benchmarks.machine import describe_machine, format_header
+from benchmarks.memory.measure import measure_growth, measure_idle_connection, raise_file_limit
+from benchmarks.server_process import ServerError
+
+DEFAULT = ("asgiserve", "asgiserve-pure", "uvicorn")
+# Beside the connections: the interpreter's files, pipes, the listening socket.
+SPARE_FILES = 200
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
+    parser.add_argument(
+        "--server", action="append", choices=CONTENDERS, help="repeatable; default: three"
+    )
+    parser.add_argument("--connections", type=int, default=5000, help="0 leaves them out")
+    parser.add_argument("--requests", type=int, default=1_000_000, help="0 leaves them out")
+    parser.add_argument("--load-core", type=int, default=1)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file too")
+    return parser.parse_args()
+
+
+def measure(contender: Contender, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return one server's figures, in bytes; what failed says why."""
+    figures: dict[str, Any] = {}
+    try:
+        if arguments.connections:
+            show_progress(f"{contender.name}: {arguments.connections:,} idle connections")
+            per_connection = measure_idle_connection(contender, arguments.connections)
+            figures["bytes_per_idle_connection"] = per_connection
+        if arguments.requests:
+            show_progress(f"{contender.name}: {arguments.requests:,} requests")
+            growth = measure_growth(contender, arguments.requests, load_core=arguments.load_core)
+            figures["requests"] = growth.requests
+            figures["resident_bytes"] = growth.after_bytes
+            figures["growth_bytes"] = growth.growth_bytes
+    except (ServerError, OSError) as error:
+        figures["failure"] = str(error)
+    return figures
+
+
+def main() -> int:
+    """Measure, print a Markdown table, fail when a figure is missing."""
+    arguments = parse_arguments()
+    raise_file_limit(arguments.connections + SPARE_FILES)
+    names = arguments.server or DEFAULT
+    results = {name: measure(CONTENDERS[name], arguments) for name in names}
+    machine = describe_machine({"uvloop", *(CONTENDERS[name].package for name in names)})
+    print(f"{format_header(machine)}; anonymous resident memory.\n")
+    print("| server | idle connection, KiB | requests | resident after, KiB | growth, KiB |")
+    print("|---|---:|---:|---:|---:|")
+    for name, figures in results.items():
+        print(format_row(name, figures))
+    if arguments.json:
+        document = {"machine": machine, "unit": "bytes", "servers": results}
+        arguments.json.write_text(json.dumps(document, indent=2) + "\n")
+    return int(any("failure" in figures for figures in results.values()))
+
+
+def format_row(name: str, figures: dict[str, Any]) -> str:
+    """Write one server's row; a missing figure is a dash, a failure stands at the end."""
+    cells = [
+        format_kib(figures.get("bytes_per_idle_connection")),
+        f"{figures['requests']:,}" if "requests" in figures else "-",
+        format_kib(figures.get("resident_bytes")),
+        format_kib(figures.get("growth_bytes")),
+    ]
+    return f"| {name} | {' | '.join(cells)} | {figures.get('failure', '')}".rstrip()
+
+
+def format_kib(size_bytes: float | None) -> str:
+    """Write a size in KiB."""
+    return "-" if size_bytes is None else f"{size_bytes / 1024:,.1f}"
+
+
+def show_progress(text: str) -> None:
+    """Say what is measured now."""
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

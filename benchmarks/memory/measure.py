@@ -1,0 +1,129 @@
+"""Measure a real server's resident memory: per idle connection, and over a million requests."""
+
+from __future__ import annotations
+
+import resource
+import socket
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from benchmarks.contenders import Contender
+from benchmarks.load.scenarios import SCENARIOS
+from benchmarks.load.wrk import run_wrk
+from benchmarks.samples import HELLO_BODY, WRK_FIELDS, encode_request
+from benchmarks.server_process import ServerError, ServerProcess, find_free_port
+
+__all__ = ["Growth", "measure_growth", "measure_idle_connection", "raise_file_limit"]
+
+REQUEST = encode_request(WRK_FIELDS)
+WARM_UP_CONNECTIONS = 64
+# After the last answer a server may still free what the request took.
+SETTLE_S = 1.0
+# Caches, specialised bytecode and the allocator's arenas have settled after that many requests.
+WARM_UP_REQUESTS = 50_000
+BURST_S = 2
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Resident size of a server after its warm-up and at the end."""
+
+    requests: int
+    before_bytes: int
+    after_bytes: int
+
+    @property
+    def growth_bytes(self) -> int:
+        """What the requests left behind."""
+        return self.after_bytes - self.before_bytes
+
+
+def raise_file_limit(files: int) -> None:
+    """Let this process, and the servers it starts, open *files* files if the system allows it.
+
+    Raises:
+        ValueError: the hard limit is lower.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < files:
+        raise ValueError(f"at most {hard} open files are allowed here, {files} are needed")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+
+
+def measure_idle_connection(contender: Contender, connections: int) -> float:
+    """Return the bytes of resident memory that an idle keep-alive connection holds.
+
+    Each connection has had one request answered; the kernel's share is not in the figure.
+    """
+    with start(contender) as server:
+        open_idle_connections(server.port, WARM_UP_CONNECTIONS).close()
+        time.sleep(SETTLE_S)
+        before_bytes = server.read_resident_bytes()
+        with open_idle_connections(server.port, connections):
+            time.sleep(SETTLE_S)
+            after_bytes = server.read_resident_bytes()
+    return (after_bytes - before_bytes) / connections
+
+
+def measure_growth(contender: Contender, requests: int, *, load_core: int | None) -> Growth:
+    """Compare the resident size after a warm-up with that after *requests* more."""
+    with start(contender) as server:
+        send_requests(server.port, WARM_UP_REQUESTS, load_core)
+        before_bytes = server.read_resident_bytes()
+        sent = send_requests(server.port, requests, load_core)
+        return Growth(sent, before_bytes, server.read_resident_bytes())
+
+
+def start(contender: Contender) -> ServerProcess:
+    """Start a server that keeps idle connections for longer than a measurement takes."""
+    port = find_free_port()
+    command = contender.command(app="benchmarks.apps.raw:hello", port=port, many_idle=True)
+    return ServerProcess(command, port, environment=contender.environment)
+
+
+def open_idle_connections(port: int, connections: int) -> ExitStack:
+    """Open connections and have one request answered on each.
+
+    Returns:
+        What closes them.
+
+    Raises:
+        ServerError: the server closed one of them, or answered something else.
+    """
+    stack = ExitStack()
+    clients = []
+    for _ in range(connections):
+        client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+        client.sendall(REQUEST)
+        answer = b""
+        while not answer.endswith(HELLO_BODY):
+            piece = client.recv(65536)
+            if not piece:
+                raise ServerError(f"connection closed after {answer!r}")
+            answer += piece
+        clients.append(client)
+    for client in clients:
+        if is_closed(client):
+            raise ServerError("the server closed an idle connection")
+    return stack
+
+
+def is_closed(client: socket.socket) -> bool:
+    """Tell whether the peer has ended the connection."""
+    client.setblocking(False)
+    try:
+        return client.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
+
+
+def send_requests(port: int, requests: int, core: int | None) -> int:
+    """Send at least *requests* GETs; return how many it were."""
+    sent = 0
+    while sent < requests:
+        load = run_wrk(SCENARIOS["http1-get-13b-c64"], port, duration_s=BURST_S, core=core)
+        if load.errors or not load.requests:
+            raise ServerError(f"{load.errors} errors in {load.requests} requests")
+        sent += load.requests
+    return sent
