@@ -180,6 +180,7 @@ class BuildSpeedups(build_ext):
         from Cython.Build import cythonize
 
         flags = self.note_flags()
+        self.add_llhttp(flags)
         generated = cythonize(
             self.extensions,
             build_dir=str(Path(self.build_temp, "cython")),
@@ -193,7 +194,6 @@ class BuildSpeedups(build_ext):
             extension.depends.append(str(flags))
             extension.extra_compile_args += self.compile_flags()
             extension.extra_link_args += self.link_flags()
-        self.add_llhttp(flags)
         super().build_extensions()
 
     def note_flags(self) -> Path:
