@@ -162,7 +162,8 @@ def ask_pkg_config(option: str) -> list[str]:
     except FileNotFoundError:
         raise BuildError("ASGISERVE_LLHTTP=system needs pkg-config") from None
     except subprocess.CalledProcessError as error:
-        raise BuildError(f"ASGISERVE_LLHTTP=system: {error.stderr.strip()}") from None
+        reason = error.stderr.strip().partition("\n")[0]
+        raise BuildError(f"ASGISERVE_LLHTTP=system: {reason}") from None
     return shlex.split(answer.stdout)
 
 

@@ -114,5 +114,4 @@ def test_llhttp_of_the_system_needs_pkg_config_to_know_it(tree):
     empty = {"PKG_CONFIG_LIBDIR": str(tree), "PKG_CONFIG_PATH": ""}
     done = run_setup(tree, "build_ext", ASGISERVE_LLHTTP="system", **empty)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("asgiserve: ")
-    assert "ASGISERVE_LLHTTP=system" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("asgiserve: ASGISERVE_LLHTTP=system")
