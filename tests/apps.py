@@ -62,7 +62,7 @@ class RecordingApp:
 
 
 def scripted_app(*messages: Message, read: bool = False) -> AsgiApp:
-    """An application that sends *messages* as they are, after reading the request when *read* is set."""
+    """An application that sends *messages* as they are, with *read* after reading the request."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if read:

@@ -1,20 +1,26 @@
 """Stand-ins for what surrounds the code under test: event loop, transport, clock, request sink.
 
-Fakes, not mocks: each does what the real thing does as far as asgiserve can tell, and never waits for real time.
-The responses written to a fake transport are read back by ``http_responses.py``; applications stand in ``apps.py``.
+Fakes, not mocks: each does what the real thing does as far as asgiserve can tell, and never waits
+for real time. What was written to a fake transport is read back by ``http_responses.py``; small
+applications stand in ``apps.py``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from types import SimpleNamespace
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from asgiserve.errors import HttpRequestError
+from asgiserve.config import Config
+from asgiserve.connection.timeouts import TimeoutTicker
+from tests.parser_traces import (
+    Trace,
+    feed_every_way,
+    make_recording_sink,
+    split_every_way,
+    trace_every_way,
+)
 
 __all__ = [
     "CLIENT",
@@ -65,7 +71,7 @@ class ManualLoop(asyncio.SelectorEventLoop):
 
 
 class FakeTransport(asyncio.Transport):
-    """A TCP transport without a socket: a test feeds it as the peer, and reads what was written to it.
+    """A TCP transport without a socket: a test feeds it as the peer, and reads what was written.
 
     ``stall()`` is a peer that stops reading: what is written stays in the buffer until ``drain()``.
     """
@@ -91,7 +97,7 @@ class FakeTransport(asyncio.Transport):
         self.peak_buffer_bytes = 0
         self.pause_count = 0
 
-    # The peer's side -------------------------------------------------------------------------------------------
+    # --- the peer's side --------------------------------------------------------------------------
 
     def connect(self, protocol: Any) -> None:
         """Give the transport to *protocol*, as a server's accept does."""
@@ -119,7 +125,7 @@ class FakeTransport(asyncio.Transport):
         self._is_stalled = True
 
     def drain(self, max_bytes: int | None = None) -> None:
-        """The peer reads *max_bytes* of what is buffered; with None it reads all, and goes on reading."""
+        """The peer reads *max_bytes* of what is buffered; None: all, and what comes later too."""
         if max_bytes is None:
             self._is_stalled = False
             max_bytes = len(self._buffer)
@@ -150,7 +156,7 @@ class FakeTransport(asyncio.Transport):
         elif not self._protocol.eof_received():
             self.close()
 
-    # asyncio.Transport -----------------------------------------------------------------------------------------
+    # --- asyncio.Transport ------------------------------------------------------------------------
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self._protocol = protocol
@@ -245,144 +251,6 @@ class FakeTransport(asyncio.Transport):
             self._protocol.connection_lost(error)
 
 
-@dataclass
-class Trace:
-    """What a parser told its sink, with adjacent pieces of a body merged."""
-
-    events: list[tuple[Any, ...]] = field(default_factory=list)
-    is_mid_message: bool = False
-
-    @property
-    def heads(self) -> list[Any]:
-        """The request heads, as namespaces with the attributes of RequestHead."""
-        return [SimpleNamespace(**dict(event[1])) for event in self.events if event[0] == "head"]
-
-    @property
-    def bodies(self) -> list[bytes]:
-        """The bodies of the requests that began, complete or not."""
-        bodies: list[bytes] = []
-        for event in self.events:
-            if event[0] == "head":
-                bodies.append(b"")
-            elif event[0] == "body":
-                bodies[-1] += event[1]
-        return bodies
-
-    @property
-    def trailers(self) -> list[list[tuple[bytes, bytes]]]:
-        """The trailers of the requests that ended."""
-        return [list(event[1]) for event in self.events if event[0] == "end"]
-
-
-HEAD_ATTRIBUTES = (
-    "method",
-    "target",
-    "http_version",
-    "headers",
-    "content_length",
-    "is_chunked",
-    "keep_alive",
-    "expects_continue",
-    "upgrade",
-    "accepts_trailers",
-)
-
-
-def make_recording_sink(impl: Any) -> Any:
-    """Make a ``RequestSink`` of the column *impl* that records a Trace, and checks the contract of ``on_body``."""
-
-    class RecordingSink(impl.http1_parser.RequestSink):  # type: ignore[misc, name-defined]
-        def __init__(self) -> None:
-            super().__init__()
-            self.trace = Trace()
-            self.has_body_of_this_feed = False
-
-        def on_head(self, head: Any) -> None:
-            values = tuple((name, getattr(head, name)) for name in HEAD_ATTRIBUTES)
-            self.trace.events.append(("head", values))
-            self.has_body_of_this_feed = False
-
-        def on_body(self, data: bytes) -> None:
-            assert type(data) is bytes and data, f"on_body got {data!r}"
-            assert not self.has_body_of_this_feed, "on_body came twice for one message in one feed"
-            self.has_body_of_this_feed = True
-            events = self.trace.events
-            if events[-1][0] == "body":
-                data = events.pop()[1] + data
-            events.append(("body", data))
-
-        def on_end(self, trailers: list[tuple[bytes, bytes]]) -> None:
-            self.trace.events.append(("end", tuple(trailers)))
-            self.has_body_of_this_feed = False
-
-    return RecordingSink()
-
-
-def split_every_way(data: bytes, *, random_splits: int = 4, seed: int = 9112) -> Iterator[list[bytes]]:
-    """Give *data* whole, byte by byte, and cut at random places (the same ones in every run)."""
-    yield [data]
-    yield [data[i : i + 1] for i in range(len(data))]
-    places = random.Random(seed)
-    for _ in range(random_splits):
-        cut_count = min(len(data), 1 + int(places.expovariate(0.25)))
-        cuts = [0, *sorted(places.randrange(len(data) + 1) for _ in range(cut_count)), len(data)]
-        yield [data[start:end] for start, end in zip(cuts, cuts[1:], strict=False) if start < end]
-
-
-def trace_every_way(
-    make_parser_and_sink: Callable[[], tuple[Any, Any]], data: bytes
-) -> tuple[Trace, HttpRequestError | None]:
-    """Feed *data* whole and split to new parsers; assert that all answer alike, and give that answer."""
-    first: tuple[Trace, HttpRequestError | None] | None = None
-    for pieces in split_every_way(data):
-        parser, sink = make_parser_and_sink()
-        error = _feed_pieces(parser, sink, pieces)
-        if error is None:
-            sink.trace.is_mid_message = parser.is_mid_message
-        if first is None:
-            first = sink.trace, error
-        status, first_status = error and error.status, first[1] and first[1].status
-        assert status == first_status, f"status {status}, but {first_status} when fed whole: {pieces!r}"
-        assert sink.trace == first[0], f"another trace than when fed whole: {pieces!r}"
-    assert first is not None
-    return first
-
-
-def feed_every_way(make_parser_and_sink: Callable[[], tuple[Any, Any]], data: bytes) -> Trace:
-    """Feed *data* whole and split; give the one Trace, or raise the one HttpRequestError.
-
-    Args:
-        make_parser_and_sink: makes a new parser and the recording sink it tells, for each way of splitting.
-    """
-    trace, error = trace_every_way(make_parser_and_sink, data)
-    if error is not None:
-        raise error
-    return trace
-
-
-def _feed_pieces(parser: Any, sink: Any, pieces: list[bytes]) -> HttpRequestError | None:
-    for number, piece in enumerate(pieces):
-        sink.has_body_of_this_feed = False
-        try:
-            parser.feed(piece)
-        except HttpRequestError as error:
-            _assert_stays_broken(parser, sink, error, pieces[number + 1 :])
-            return error
-    return None
-
-
-def _assert_stays_broken(parser: Any, sink: Any, error: HttpRequestError, rest: list[bytes]) -> None:
-    event_count = len(sink.trace.events)
-    for piece in rest or [b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"]:
-        try:
-            parser.feed(piece)
-        except HttpRequestError as again:
-            assert again.status == error.status
-        else:
-            raise AssertionError(f"the parser went on after {error!r}")
-    assert len(sink.trace.events) == event_count, "events after an error"
-
-
 class Wire:
     """One ``Http1Connection`` over a FakeTransport in a ManualLoop, driven step by step by a test.
 
@@ -401,19 +269,20 @@ class Wire:
         **options: Any,
     ) -> None:
         self._impl = impl
+        # First of all: it may raise, and a loop has to be closed.
+        self.config = Config(app, **{"server_header": False, "date_header": False, **options})
         self.loop = ManualLoop()
-        self.config = wire_config(app, **options)
         self.context = impl.context.WorkerContext(
-            app, self.config, self.loop, state=state, task_context=task_context, access_log=access_log
+            app,
+            self.config,
+            self.loop,
+            state=state,
+            task_context=task_context,
+            access_log=access_log,
         )
-        self._ticker = self._make_ticker()
+        self._ticker = TimeoutTicker(self.context)
         self.transport: FakeTransport = FakeTransport(self.loop)
         self.connect(**(extra or {}))
-
-    def _make_ticker(self) -> Any:
-        from asgiserve.connection.timeouts import TimeoutTicker
-
-        return TimeoutTicker(self.context)
 
     def __enter__(self) -> Wire:
         return self
@@ -467,10 +336,9 @@ class Wire:
 
     def tick(self, seconds: float) -> None:
         """Let *seconds* pass on the manual clock, in the steps of the worker's ticker."""
-        from asgiserve.connection.timeouts import TICK_S
-
-        for _ in range(round(seconds / TICK_S)):
-            self.loop.now_s += TICK_S
+        tick_s = self._impl.context.TICK_S
+        for _ in range(round(seconds / tick_s)):
+            self.loop.now_s += tick_s
             self.call(self._ticker.tick)
 
     @property
@@ -482,25 +350,3 @@ class Wire:
     def is_open(self) -> bool:
         """Whether the server keeps the connection."""
         return not self.transport.is_closing() and not self.transport.has_sent_eof
-
-
-def wire_config(app: Any, **options: Any) -> Any:
-    """The server's configuration with *options* changed and the changing header fields off."""
-    defaults: dict[str, Any] = {
-        "timeout_request_header": 30,
-        "timeout_keep_alive": 5,
-        "timeout_request_body": 60,
-        "timeout_write": 60,
-        "limit_request_target": 8192,
-        "limit_request_head": 65536,
-        "limit_request_fields": 128,
-        "limit_request_body": None,
-        "limit_concurrency": None,
-        "root_path": "",
-        "root_path_mode": "auto",
-        "request_trailers": False,
-        "server_header": False,
-        "date_header": False,
-        "headers": [],
-    }
-    return SimpleNamespace(app=app, **{**defaults, **options})

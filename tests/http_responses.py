@@ -1,7 +1,7 @@
-"""A strict reader of HTTP/1.1 responses (RFC 9112) for tests: what a proxy that trusts nothing would make of the bytes.
+"""A strict reader of HTTP/1.1 responses (RFC 9112): what a proxy that trusts nothing makes of them.
 
-It stops the test at anything a recipient could understand in two ways: two lengths, a length beside chunked, bare CR or
-LF, a chunk extension, a body where none may be.
+It fails the test at anything that a recipient could understand in two ways: two lengths, a length
+beside chunked, bare CR or LF, a chunk extension, a body where none may be.
 """
 
 from __future__ import annotations
@@ -53,12 +53,15 @@ class Response:
         return b"close" in [option.strip() for option in options]
 
 
-def read_responses(data: bytes, methods: Sequence[str] = (), *, is_closed: bool = False) -> list[Response]:
+def read_responses(
+    data: bytes, methods: Sequence[str] = (), *, is_closed: bool = False
+) -> list[Response]:
     """Split *data* into the responses to requests with *methods* (GET where none is named).
 
     Args:
-        is_closed: the server ended the connection, which completes a body without a length. A response that is cut
-            short is given with ``is_complete`` false.
+        is_closed: the server ended the connection, which completes a body without a length.
+
+    A response that is cut short is given with ``is_complete`` false.
     """
     responses: list[Response] = []
     informational: list[int] = []
@@ -67,7 +70,9 @@ def read_responses(data: bytes, methods: Sequence[str] = (), *, is_closed: bool 
             raise AssertionError(f"no complete head: {data!r}")
         response, data = _read_head(data)
         if response.status < 200:
-            assert response.framing == "close", f"a length in an informational response: {response!r}"
+            assert response.framing == "close", (
+                f"a length in an informational response: {response!r}"
+            )
             informational.append(response.status)
             continue
         response.informational, informational = informational, []

@@ -1,0 +1,1 @@
+"""What the RFCs and the ASGI specification ask for, tried on whole connections."""
