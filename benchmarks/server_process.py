@@ -111,6 +111,8 @@ class ServerProcess:
             except ProcessLookupError:
                 continue
         self.process.wait()
+        if self.output is not None:
+            self.output.close()
 
     def read_output(self) -> str:
         """Return the end of what the server has written."""

@@ -1,0 +1,43 @@
+"""Each server's command line is made from its data."""
+
+import pytest
+
+from benchmarks.contenders import CONTENDERS, DEFAULT_CONTENDERS
+
+
+def test_command_fills_in_application_and_port():
+    command = CONTENDERS["uvicorn"].command(app="main:app", port=8123, python="py")
+    assert command == [
+        *["py", "-m", "uvicorn", "main:app", "--host", "127.0.0.1", "--port", "8123"],
+        "--no-access-log",
+    ]
+
+
+def test_command_switches_the_access_log_on():
+    command = CONTENDERS["granian"].command(app="main:app", port=1, access_log=True)
+    assert "--access-log" in command
+    assert "--no-access-log" not in command
+
+
+def test_command_keeps_idle_connections_only_when_asked():
+    uvicorn = CONTENDERS["uvicorn"]
+    assert "--timeout-keep-alive" in uvicorn.command(app="a:b", port=1, many_idle=True)
+    assert "--timeout-keep-alive" not in uvicorn.command(app="a:b", port=1)
+
+
+@pytest.mark.parametrize("name", CONTENDERS)
+def test_contender_is_listed_under_its_name_and_names_the_port(name):
+    contender = CONTENDERS[name]
+    assert contender.name == name
+    assert any("8123" in part for part in contender.command(app="a:b", port=8123))
+
+
+def test_columns_differ_by_environment():
+    compiled, pure = CONTENDERS["asgiserve"], CONTENDERS["asgiserve-pure"]
+    assert compiled.environment == {"ASGISERVE_SPEEDUPS": "require"}
+    assert pure.environment == {"ASGISERVE_SPEEDUPS": "off"}
+    assert compiled.arguments == pure.arguments
+
+
+def test_default_contenders_exist():
+    assert set(DEFAULT_CONTENDERS) <= set(CONTENDERS)

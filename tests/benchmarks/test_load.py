@@ -1,0 +1,57 @@
+"""What the load program computes and writes, without load."""
+
+import pytest
+
+from benchmarks.load.report import format_document, format_markdown
+from benchmarks.load.rounds import Measured, Plan
+from benchmarks.load.scenarios import SCENARIOS, Scenario
+from benchmarks.load.wrk import write_script
+
+PLAN = Plan(rounds=3, round_s=2, warm_up_s=1, server_core=0, load_core=1)
+UVICORN = Measured([30.0, 40.0, 50.0], [20_000.0, 15_000.0, 12_000.0])
+ASGISERVE = Measured([12.0, 12.0, 25.0], [50_000.0, 51_000.0, 30_000.0])
+
+
+def test_script_sets_method_fields_and_body():
+    scenario = Scenario("x", method="POST", fields=(("Accept", '"a"'),), body_bytes=1024)
+    lines = write_script(scenario).splitlines()
+    assert lines[:3] == [
+        'wrk.method = "POST"',
+        'wrk.headers["Accept"] = "\\"a\\""',
+        'wrk.body = string.rep("x", 1024)',
+    ]
+
+
+def test_figures_are_median_and_half_the_range():
+    assert UVICORN.cpu_us == 40.0
+    assert UVICORN.spread == 0.25
+
+
+def test_ratio_is_taken_round_by_round():
+    assert ASGISERVE.ratio_to(UVICORN) == pytest.approx(0.4)
+
+
+def test_markdown_shows_cost_spread_and_ratio():
+    results = {"s": {"uvicorn": UVICORN, "asgiserve": ASGISERVE}}
+    tables = format_markdown(results, PLAN, {"cpu": "a cpu"}, "uvicorn")
+    assert "| `s` | 40.0 ±25% (1.00) | 12.0 ±54% (0.40) |" in tables
+    assert "| `s` | 15,000 | 50,000 |" in tables
+
+
+def test_markdown_says_why_a_server_has_no_figure():
+    results = {"s": {"uvicorn": Measured(failure="3 errors in 9 requests"), "asgiserve": ASGISERVE}}
+    tables = format_markdown(results, PLAN, {}, "uvicorn")
+    assert "| `s` | fails | 12.0 ±54% |" in tables
+    assert "- uvicorn in `s`: 3 errors in 9 requests" in tables
+
+
+def test_document_keeps_every_round():
+    document = format_document({"s": {"uvicorn": UVICORN}}, PLAN, {})
+    assert document["scenarios"]["s"]["uvicorn"]["cpu_us_per_request"] == [30.0, 40.0, 50.0]
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_scenario_is_listed_under_its_name_and_says_its_connections(name):
+    scenario = SCENARIOS[name]
+    assert scenario.name == name
+    assert f"-c{scenario.connections}" in name

@@ -1,0 +1,25 @@
+"""A measured server is found, read and stopped with its whole session."""
+
+import sys
+
+import pytest
+
+from benchmarks.server_process import ServerError, ServerProcess, find_free_port
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+def test_server_process_reads_a_running_server_and_stops_it():
+    port = find_free_port()
+    command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
+    with ServerProcess(command, port) as server:
+        assert server.find_pids() == [server.process.pid]
+        assert server.read_cpu_time_s() > 0
+        assert server.read_resident_bytes() > 100_000
+    assert server.find_pids() == []
+
+
+def test_server_process_shows_the_output_of_a_server_that_ends():
+    command = [sys.executable, "-c", "raise SystemExit('no such app')"]
+    with pytest.raises(ServerError, match="exit status 1: no such app"), ServerProcess(command, 1):
+        pass
