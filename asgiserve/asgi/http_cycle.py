@@ -10,6 +10,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable
 from enum import IntEnum
+from types import CoroutineType
 from typing import Any
 
 from asgiserve.asgi.ready import NOTHING, Failed, Ready
@@ -49,10 +50,10 @@ class HttpCycle:
         "_app_waiters",
         "_body",
         "_is_body_complete",
-        "_is_disconnect_told",
         "_is_end_taken",
         "_state",
         "_trailers",
+        "is_disconnect_told",
         "is_disconnected",
         "is_started",
         "queued_bytes",
@@ -70,29 +71,33 @@ class HttpCycle:
         self._is_end_taken = False
         self.is_started = False
         self.is_disconnected = False
-        self._is_disconnect_told = False
+        self.is_disconnect_told = False
         self._state = CycleState.WAITING
         self._app_waiters: Waiters | None = None
 
     # What the connection does.
 
-    def start(self, app: Any, loop: asyncio.AbstractEventLoop, task_context: Any) -> None:
+    def start(
+        self, app: Any, loop: asyncio.AbstractEventLoop, task_context: Any, is_eager: bool
+    ) -> None:
         """Call *app* in a task of its own; ``on_app_done`` is called when it ends, perhaps before this returns.
 
         Args:
             app: an ASGI 3 application.
             loop: the running loop.
             task_context: the ``contextvars.Context`` of the task; the cycle owns it.
+            is_eager: whether the task runs up to its first wait at once, see ``has_eager_tasks``.
         """
         self.is_started = True
         try:
             call = app(self.scope, self.receive, self.send)
-            if not asyncio.iscoroutine(call):
+            if type(call) is not CoroutineType and not asyncio.iscoroutine(call):
                 call = wait_for_app(call)
         except Exception as exc:
             self.on_app_done(exc)
             return
-        if has_eager_tasks(loop):
+        task: asyncio.Task[Any]
+        if is_eager:
             task = asyncio.Task(call, loop=loop, context=task_context, eager_start=True)
         else:
             task = loop.create_task(call, context=task_context)
@@ -124,7 +129,7 @@ class HttpCycle:
 
     def tell_disconnect(self) -> None:
         """``receive`` gives ``http.disconnect`` from now on; whether ``send`` works is ``disconnect``'s say."""
-        self._is_disconnect_told = True
+        self.is_disconnect_told = True
         if self._app_waiters is not None:
             self._app_waiters.wake()
 
@@ -167,7 +172,7 @@ class HttpCycle:
         if self._body or (self._is_body_complete and not self._is_end_taken):
             if not self.is_disconnected and self._state is not CycleState.COMPLETE:
                 return self._take_body()
-        if self._is_disconnect_told or self._state is CycleState.COMPLETE:
+        if self.is_disconnect_told or self._state is CycleState.COMPLETE:
             return {"type": "http.disconnect"}
         return None
 
@@ -189,10 +194,13 @@ class HttpCycle:
             AppError: the message is malformed or out of order.
             ClientDisconnected: there is nobody to send it to.
         """
-        try:
-            kind = message["type"]
-        except (KeyError, TypeError):
-            raise AppError(f"an ASGI message must be a dict with a 'type', not {str(message)[:80]!r}") from None
+        if type(message) is not dict:
+            message = as_dict(message)
+        kind = message.get("type")
+        if kind is None:
+            raise AppError(
+                f"an ASGI message must be a dict with a 'type', not {str(message)[:80]!r}"
+            )
         state = self._state
         if state is CycleState.COMPLETE:
             # "any further messages on the channel will be ignored", says ASGI HTTP of what follows the last body.
@@ -201,8 +209,11 @@ class HttpCycle:
         if kind == "http.response.body" and state in (CycleState.HELD, CycleState.STREAMING):
             self._handle_body(message)
         elif kind == "http.response.start" and state is CycleState.WAITING:
-            headers = message.get("headers", ())
-            self.hold_head(take(message, "status", int), headers, bool(message.get("trailers", False)))
+            self.hold_head(
+                take_status(message),
+                message.get("headers", ()),
+                bool(message.get("trailers", False)),
+            )
             self._state = CycleState.HELD
         elif kind == "http.response.trailers" and state is CycleState.TRAILERS:
             self._handle_trailers(message)
@@ -225,12 +236,9 @@ class HttpCycle:
 
     def _handle_body(self, message: dict[str, Any]) -> None:
         body = message.get("body", b"")
-        if not isinstance(body, bytes):
-            if not isinstance(body, (bytearray, memoryview)):
-                raise AppError(f"'body' must be bytes, not {type(body).__name__}")
-            # The application may change its buffer after send() has returned.
-            body = bytes(body)
         more_body = bool(message.get("more_body", False))
+        if type(body) is not bytes:
+            body = as_bytes(body)
         self.write_body(body, more_body)
         if more_body:
             self._state = CycleState.STREAMING
@@ -313,9 +321,26 @@ async def wait_for_app(call: Awaitable[Any]) -> None:
     await call
 
 
-def take(message: dict[str, Any], key: str, kind: type) -> Any:
-    """The value of *key*, which must be there and of *kind*."""
-    value = message.get(key)
-    if not isinstance(value, kind):
-        raise AppError(f"{message['type']!r} needs {key!r} of type {kind.__name__}, not {value!r:.80}")
-    return value
+def as_dict(message: Any) -> dict[str, Any]:
+    """A mapping that is no dict, or a subclass of it, as a dict."""
+    try:
+        return dict(message)
+    except (TypeError, ValueError):
+        raise AppError(
+            f"an ASGI message must be a dict with a 'type', not {str(message)[:80]!r}"
+        ) from None
+
+
+def as_bytes(body: Any) -> bytes:
+    """A body that is not bytes, copied: the application may change its buffer after send() has returned."""
+    if not isinstance(body, (bytes, bytearray, memoryview)):
+        raise AppError(f"'body' must be bytes, not {type(body).__name__}")
+    return bytes(body)
+
+
+def take_status(message: dict[str, Any]) -> int:
+    """The status of an ``http.response.start``; its range is the framer's business."""
+    status = message.get("status")
+    if not isinstance(status, int):
+        raise AppError(f"'http.response.start' needs 'status' of type int, not {status!r:.80}")
+    return status

@@ -134,7 +134,7 @@ class ResponseFramer:
         Raises:
             AppError: a wrong type or value; nothing has been framed then.
         """
-        if status not in STATUS_LINES:
+        if not isinstance(status, int) or status not in STATUS_LINES:
             raise AppError(f"status must be an integer from 200 to 999, not {status!r}")
         self._status = int(status)
         self._remaining_bytes = -1

@@ -4,20 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
 from asgiserve.errors import ClientDisconnected
 
-__all__ = ["is_disconnect", "log_app_error"]
+__all__ = ["is_disconnect", "log_app_error", "log_no_answer", "log_short_body"]
 
 logger = logging.getLogger("asgiserve.error")
 
 
-def log_app_error(exc: BaseException, request_line: str) -> None:
-    """Log that the application raised *exc* while it served *request_line*."""
+def log_app_error(exc: BaseException, head: Any) -> None:
+    """Log that the application raised *exc* while it served the request with *head*."""
     if isinstance(exc, asyncio.CancelledError):
-        logger.warning("application was cancelled while it served %s", request_line)
+        logger.warning("application was cancelled, serving %s", request_line(head))
         return
-    logger.error("exception in ASGI application while it served %s", request_line, exc_info=exc)
+    logger.error("exception in ASGI application, serving %s", request_line(head), exc_info=exc)
+
+
+def log_no_answer(head: Any, is_started: bool) -> None:
+    """Log that the application returned without completing its response."""
+    what = "in the middle of its response" if is_started else "without a response"
+    logger.error("ASGI application returned %s, serving %s", what, request_line(head))
+
+
+def log_short_body(head: Any, missing_bytes: int) -> None:
+    """Log that the application sent less than its Content-Length."""
+    logger.error(
+        "ASGI application ended its response %d bytes short of its content-length, serving %s",
+        missing_bytes,
+        request_line(head),
+    )
+
+
+def request_line(head: Any) -> str:
+    """Method and target of *head*, short enough for a log."""
+    return f"{head.method} {head.target[:200].decode('ascii', 'backslashreplace')}"
 
 
 def is_disconnect(exc: BaseException | None) -> bool:

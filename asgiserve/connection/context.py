@@ -7,6 +7,7 @@ import contextvars
 import math
 from typing import TYPE_CHECKING, Any
 
+from asgiserve.asgi.http_cycle import has_eager_tasks
 from asgiserve.codecs.http1_framing import DefaultFields
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class WorkerContext:
         "state",
         "task_context",
         "tasks",
+        "uses_eager_tasks",
         "write_ticks",
     )
 
@@ -79,6 +81,7 @@ class WorkerContext:
         self.state = state
         self.task_context = contextvars.copy_context() if task_context is None else task_context
         self.access_log = access_log
+        self.uses_eager_tasks = has_eager_tasks(loop)
         self.connections: set[Any] = set()
         self.tasks: set[asyncio.Task[Any]] = set()
         self.requests_total = 0

@@ -16,7 +16,13 @@ from asgiserve.asgi.scope import ScopeFactory
 from asgiserve.asgi.waits import Waiters
 from asgiserve.codecs.http1_framing import ResponseFramer, frame_error, frame_informational
 from asgiserve.codecs.http1_parser import RequestHead, RequestParser, RequestSink
-from asgiserve.connection.app_errors import is_disconnect, log_app_error
+from asgiserve.connection.addresses import address_pair, address_text, local_address
+from asgiserve.connection.app_errors import (
+    is_disconnect,
+    log_app_error,
+    log_no_answer,
+    log_short_body,
+)
 from asgiserve.connection.context import WorkerContext, to_ticks
 from asgiserve.connection.flow_control import ReadGate, WriteGate
 from asgiserve.errors import HttpRequestError
@@ -165,9 +171,8 @@ class Http1Connection(RequestSink, asyncio.Protocol):
         worker = self.worker
         self._transport = transport
         self._read_gate = ReadGate(transport)
-        peer = transport.get_extra_info("peername")
-        client = address_pair(peer)
-        self.client_text = f"{client[0]}:{client[1]}" if client else "unix"
+        client = address_pair(transport.get_extra_info("peername"))
+        self.client_text = address_text(client)
         self._scopes = ScopeFactory(
             "https" if transport.get_extra_info("sslcontext") else "http",
             local_address(transport.get_extra_info("sockname")),
@@ -309,11 +314,7 @@ class Http1Connection(RequestSink, asyncio.Protocol):
         self._log_access(cycle)
         self._cycle = None
         if self.framer.missing_bytes:
-            logger.error(
-                "application ended its response %d bytes short of its content-length, serving %s",
-                self.framer.missing_bytes,
-                request_line(cycle.head),
-            )
+            log_short_body(cycle.head, self.framer.missing_bytes)
         if not self.framer.keep_alive or self.worker.is_draining:
             self._close_after_response()
         elif self._is_message_complete:
@@ -330,15 +331,15 @@ class Http1Connection(RequestSink, asyncio.Protocol):
         self.worker.active_requests -= 1
         is_gone = cycle.is_disconnected
         if exc is not None and not (is_gone and is_disconnect(exc)):
-            log_app_error(exc, request_line(cycle.head))
+            log_app_error(exc, cycle.head)
         if cycle is not self._cycle:
             return
+        if exc is None and cycle.is_disconnect_told and not cycle.is_response_started:
+            # It saw that the client had ended its side, and had nothing to say to it.
+            self._cut_off()
+            return
         if exc is None and not is_gone:
-            logger.error(
-                "application returned %s, serving %s",
-                "in the middle of its response" if cycle.is_response_started else "without a response",
-                request_line(cycle.head),
-            )
+            log_no_answer(cycle.head, cycle.is_response_started)
         if cycle.is_response_started:
             self._cut_off()
         else:
@@ -447,7 +448,9 @@ class Http1Connection(RequestSink, asyncio.Protocol):
     def _start(self, cycle: Http1Cycle) -> None:
         worker = self.worker
         worker.active_requests += 1
-        cycle.start(worker.app, worker.loop, worker.task_context.copy())
+        cycle.start(
+            worker.app, worker.loop, worker.task_context.copy(), worker.uses_eager_tasks
+        )
 
     def _next_request(self) -> None:
         self._enter(Phase.IDLE)
@@ -550,22 +553,3 @@ class Http1Connection(RequestSink, asyncio.Protocol):
             self.framer.body_bytes,
             time.perf_counter() - cycle.started_s,
         )
-
-
-def request_line(head: RequestHead) -> str:
-    """The request line of *head*, short enough for a log."""
-    return f"{head.method} {head.target[:200].decode('ascii', 'backslashreplace')}"
-
-
-def address_pair(address: Any) -> tuple[str, int] | None:
-    """Host and port of a socket address, without the flow and scope of IPv6; None for a Unix socket."""
-    if isinstance(address, tuple) and len(address) >= 2:
-        return str(address[0]), int(address[1])
-    return None
-
-
-def local_address(address: Any) -> tuple[str, int | None] | None:
-    """What a scope names as ``server``: host and port, or the path of a Unix socket and None."""
-    if isinstance(address, str) and address:
-        return address, None
-    return address_pair(address)

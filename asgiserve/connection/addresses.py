@@ -1,0 +1,26 @@
+"""Socket addresses as ASGI scopes and logs name them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["address_pair", "address_text", "local_address"]
+
+
+def address_pair(address: Any) -> tuple[str, int] | None:
+    """Host and port of a socket address, without the flow and scope of IPv6; None for a Unix socket."""
+    if isinstance(address, tuple) and len(address) >= 2:
+        return str(address[0]), int(address[1])
+    return None
+
+
+def local_address(address: Any) -> tuple[str, int | None] | None:
+    """What a scope names as ``server``: host and port, or the path of a Unix socket and None."""
+    if isinstance(address, str) and address:
+        return address, None
+    return address_pair(address)
+
+
+def address_text(client: tuple[str, int] | None) -> str:
+    """How logs name a peer."""
+    return f"{client[0]}:{client[1]}" if client else "unix"
