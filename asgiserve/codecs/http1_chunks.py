@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-from asgiserve.codecs.http1_syntax import TOKEN_RUN, FieldScanner, run_end
+from asgiserve.codecs.http1_request_line import TOKEN_RUN, run_end
+from asgiserve.codecs.http1_syntax import FieldScanner
 from asgiserve.errors import HttpRequestError
 
 __all__ = ["MAX_CHUNK_EXTENSION_BYTES", "ChunkDecoder"]

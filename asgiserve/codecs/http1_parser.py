@@ -11,15 +11,9 @@ from enum import Enum
 
 from asgiserve.codecs.header_fields import LOWER_NAMES, has_list_member, lower_name
 from asgiserve.codecs.http1_chunks import MAX_CHUNK_EXTENSION_BYTES, ChunkDecoder
-from asgiserve.codecs.http1_syntax import (
-    METHODS,
-    TARGET,
-    TOKEN_BYTES,
-    VALUE_BYTES,
-    HeadScanner,
-    check_fields,
-    run_end,
-)
+from asgiserve.codecs.http1_request_line import METHODS, TARGET, TOKEN_BYTES, run_end
+from asgiserve.codecs.http1_syntax import VALUE_BYTES, HeadScanner
+from asgiserve.codecs.request_fields import check_fields
 from asgiserve.errors import HttpRequestError
 
 __all__ = ["MAX_CHUNK_EXTENSION_BYTES", "RequestHead", "RequestParser", "RequestSink"]
@@ -276,9 +270,9 @@ class RequestParser:
         if used < 0:
             return len(data)
         self._head = None
-        self._begin_body(
-            make_head(scanner.method, scanner.target, scanner.http_version, scanner.headers)
-        )
+        line = scanner.request_line
+        assert line is not None
+        self._begin_body(make_head(line.method, line.target, line.http_version, scanner.headers))
         return position + used
 
     def _begin_body(self, head: RequestHead) -> None:

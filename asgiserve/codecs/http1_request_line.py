@@ -1,0 +1,157 @@
+"""The request line: method, target and version (RFC 9112 section 3), checked as far as it has come.
+
+The grammar is that of llhttp in strict mode, without what asgiserve does not serve.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from asgiserve.errors import HttpRequestError
+
+__all__ = [
+    "METHODS",
+    "TARGET",
+    "TOKEN_BYTES",
+    "TOKEN_RUN",
+    "RequestLine",
+    "read_request_line",
+    "run_end",
+]
+
+# llhttp's methods for HTTP without CONNECT, which asks for a tunnel, and PRI, which opens HTTP/2.
+METHODS = {
+    name: name.decode("ascii")
+    for name in (
+        b"DELETE GET HEAD POST PUT OPTIONS TRACE PATCH QUERY LINK UNLINK PURGE"
+        b" COPY LOCK MKCOL MOVE PROPFIND PROPPATCH SEARCH UNLOCK BIND REBIND UNBIND ACL"
+        b" REPORT MKACTIVITY CHECKOUT MERGE M-SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE MKCALENDAR SOURCE"
+    ).split()
+}
+MAX_METHOD_BYTES = 64
+
+TOKEN_BYTES = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
+# The path, query and fragment of a target; llhttp takes some bytes that RFC 3986 does not.
+PATH_BYTES = rb"[!\"$-;<=>@-~]"
+QUERY = rb"\?[!\"$-~]*+"
+FRAGMENT = rb"#[!-~]*+"
+PATH_AND_QUERY = rb"[/*]" + PATH_BYTES + rb"*+(?:" + QUERY + rb")?+(?:" + FRAGMENT + rb")?+"
+AUTHORITY = rb"(?:[!$%&'()*+,\-.0-9:;=A-Z\[\]_a-z~]|@(?!@))*+"
+AFTER_AUTHORITY = (
+    rb"(?:/" + PATH_BYTES + rb"*+(?:" + QUERY + rb")?+(?:" + FRAGMENT + rb")?+"
+    rb"|" + QUERY + rb"(?:" + FRAGMENT + rb")?+)?+"
+)
+# Origin, asterisk or absolute form. llhttp lets anything follow an asterisk.
+TARGET = PATH_AND_QUERY + rb"|[A-Za-z]++://" + AUTHORITY + AFTER_AUTHORITY
+
+TARGET_WHOLE = re.compile(TARGET)
+TARGET_START = re.compile(
+    PATH_AND_QUERY
+    # The first of two @ is not wrong yet.
+    + rb"|(?:[A-Za-z]++(?::(?:/(?:/"
+    + AUTHORITY
+    + rb"@?+"
+    + AFTER_AUTHORITY
+    + rb")?+)?+)?+)?+"
+)
+TOKEN_RUN = re.compile(TOKEN_BYTES + rb"*")
+SPACES = re.compile(rb" *")
+VERSION = re.compile(rb"HTTP/([0-9]\.[0-9])")
+# llhttp reads RTSP and ICE as well, and decides about them at their last byte.
+VERSION_START = re.compile(rb"(?:H(?:T(?:T(?:P(?:/(?:[0-9]\.?)?)?)?)?)?|R(?:TS?)?|IC?)?")
+LINE_END_START = re.compile(rb"(?:\r\n?)?")
+
+
+class RequestLine(NamedTuple):
+    """A complete request line; *end* is the position behind its CRLF."""
+
+    method: str
+    target: bytes
+    http_version: str
+    end: int
+
+
+def read_request_line(data: bytes, max_target_bytes: int) -> RequestLine | None:
+    """Read the request line at the start of *data*; None while it is right so far.
+
+    Raises:
+        HttpRequestError: the first error by position.
+    """
+    method_end = scan_method(data)
+    if not method_end:
+        return None
+    target_start, target_end = scan_target(data, method_end, max_target_bytes)
+    if not target_end:
+        return None
+    version_end = scan_version(data, target_end, is_preface=data.startswith(b"PRI "))
+    if not version_end:
+        return None
+    end = run_end(LINE_END_START, data, version_end)
+    if end == version_end + 2:
+        return RequestLine(
+            METHODS[data[:method_end]],
+            data[target_start:target_end],
+            data[version_end - 3 : version_end].decode("ascii"),
+            end,
+        )
+    if end < len(data):
+        raise HttpRequestError(f"invalid byte {data[end : end + 1]!r} behind the HTTP version")
+    return None
+
+
+def scan_method(data: bytes) -> int:
+    """Check the method and the space behind it; give its end, 0 while it is incomplete."""
+    end = run_end(TOKEN_RUN, data, 0)
+    if end > MAX_METHOD_BYTES:
+        raise HttpRequestError(f"method longer than {MAX_METHOD_BYTES} bytes")
+    if end == len(data):
+        return 0
+    method = data[:end]
+    if not method or data[end] != 0x20:
+        raise HttpRequestError(f"invalid byte {data[end : end + 1]!r} in the method")
+    if method not in METHODS and method != b"PRI":
+        raise HttpRequestError(f"method {method.decode()!r} is not implemented", status=501)
+    return end
+
+
+def scan_target(data: bytes, method_end: int, max_target_bytes: int) -> tuple[int, int]:
+    """Check the target and the byte behind it; give its start and end, 0 while incomplete."""
+    start = run_end(SPACES, data, method_end)
+    end = run_end(TARGET_START, data, start)
+    if end - start > max_target_bytes:
+        raise HttpRequestError(f"target longer than {max_target_bytes} bytes", status=414)
+    if end == len(data):
+        return start, 0
+    after = data[end : end + 1]
+    if after not in b" \r\n" or TARGET_WHOLE.fullmatch(data, start, end) is None:
+        raise HttpRequestError(f"invalid byte {after!r} in the target")
+    if after == b" ":
+        return start, end
+    if after == b"\r" and len(data) == end + 1:
+        # llhttp tells HTTP/0.9 from a stray CR by the next byte.
+        return start, 0
+    raise HttpRequestError("no HTTP version in the request line")
+
+
+def scan_version(data: bytes, target_end: int, *, is_preface: bool) -> int:
+    """Check ``HTTP/1.0`` or ``HTTP/1.1``; give its end, 0 while it is incomplete."""
+    start = run_end(SPACES, data, target_end)
+    match = VERSION.match(data, start)
+    if match is None:
+        end = run_end(VERSION_START, data, start)
+        if end < len(data):
+            raise HttpRequestError(f"malformed HTTP version {data[start : end + 1]!r}")
+        return 0
+    number = match[1]
+    if number != b"1.1" and number != b"1.0":
+        raise HttpRequestError(f"HTTP version {number.decode()!r} is not served", status=505)
+    if is_preface:
+        raise HttpRequestError("PRI opens HTTP/2 and is no method of HTTP/1")
+    return match.end()
+
+
+def run_end(pattern: re.Pattern[bytes], data: bytes, position: int) -> int:
+    """Where the match of *pattern* at *position* ends; *position* when it does not match."""
+    match = pattern.match(data, position)
+    return position if match is None else match.end()
