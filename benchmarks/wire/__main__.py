@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 from pathlib import Path
 
 from benchmarks.contenders import CONTENDERS
 from benchmarks.machine import describe_machine, format_header
 from benchmarks.server_process import ServerError
+from benchmarks.wire.functions import list_functions
 from benchmarks.wire.measure import FORMS, count_per_request
 from benchmarks.wire.one_connection import PROTOCOLS
 
@@ -26,8 +28,12 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--form", choices=FORMS, help="measure only this form; default: both")
     parser.add_argument(
-        "--keep", type=Path, metavar="FOLDER", help="keep callgrind's files, a subfolder a figure"
+        "--functions", type=int, metavar="N", help="list the N dearest functions too"
     )
+    parser.add_argument(
+        "--inclusive", action="store_true", help="functions with what they call, not by themselves"
+    )
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep callgrind's files there")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file too")
     arguments = parser.parse_args()
     arguments.servers = arguments.servers or DEFAULT
@@ -42,14 +48,11 @@ def can_count(form: str, name: str) -> bool:
     return form == "server" or (name in PROTOCOLS and name != "constant")
 
 
-def count_figure(form: str, name: str, keep_in: Path | None) -> float | None:
+def count_figure(form: str, name: str, folder: Path) -> float | None:
     """Measure one cell of the table; None when it fails, which is said."""
-    folder = keep_in and keep_in / f"{name}-{form}"
-    if folder:
-        folder.mkdir(parents=True)
     try:
-        return count_per_request(form, CONTENDERS[name], keep_in=folder)
-    except (ServerError, ValueError) as error:
+        return count_per_request(form, CONTENDERS[name], folder)
+    except (ServerError, ValueError, OSError) as error:
         print(f"  failed: {error}", file=sys.stderr)
         return None
 
@@ -57,15 +60,27 @@ def count_figure(form: str, name: str, keep_in: Path | None) -> float | None:
 def main() -> int:
     """Measure, print a Markdown table; fail when a figure is missing."""
     arguments = parse_arguments()
+    with tempfile.TemporaryDirectory() as folder:
+        return run(arguments, arguments.keep or Path(folder))
+
+
+def run(arguments: argparse.Namespace, folder: Path) -> int:
+    """Measure into *folder* what the command line says; return the exit status."""
     forms = [arguments.form] if arguments.form else list(FORMS)
     cells = [(n, form) for n in arguments.servers for form in forms if can_count(form, n)]
     figures: Figures = {name: dict.fromkeys(forms) for name in arguments.servers}
     for number, (name, form) in enumerate(cells, start=1):
         print(f"[{number}/{len(cells)}] {name}, {form}", file=sys.stderr, flush=True)
-        figures[name][form] = count_figure(form, name, arguments.keep)
+        figures[name][form] = count_figure(form, name, folder / f"{name}-{form}")
     machine = describe_machine({"uvloop", *(CONTENDERS[name].package for name in figures)})
     print(f"User-space instructions per keep-alive GET. {format_header(machine)}\n")
     print(format_table(forms, figures))
+    if arguments.functions:
+        for name, form in cells:
+            print(f"\n{name}, {form}, by function:")
+            costs = list_functions(folder / f"{name}-{form}", is_inclusive=arguments.inclusive)
+            for cost, function in costs[: arguments.functions]:
+                print(f"{cost:>10,.0f}  {function}")
     if arguments.json:
         document = {"unit": "instructions_per_request", "machine": machine, "figures": figures}
         arguments.json.write_text(json.dumps(document, indent=2) + "\n")

@@ -22,52 +22,47 @@ from benchmarks.samples import HELLO_BODY, WRK_FIELDS, encode_request
 from benchmarks.server_process import REPOSITORY, ServerError, ServerProcess, find_free_port
 from benchmarks.wire import callgrind
 
-__all__ = ["FORMS", "count_per_request"]
+__all__ = ["DIFFERENCE", "FORMS", "count_per_request"]
 
 # The short run is long enough for the interpreter to have specialised the bytecode.
 SHORT_RUN = 256
 LONG_RUN = 2304
+DIFFERENCE = LONG_RUN - SHORT_RUN
 RECEIVE_BYTES = 65536
 
 CountRun = Callable[[Contender, int, Path], None]
 
 
-def count_per_request(form: str, contender: Contender, *, keep_in: Path | None = None) -> float:
+def count_per_request(form: str, contender: Contender, folder: Path) -> float:
     """Count the user-space instructions of one keep-alive GET.
 
     Args:
         form: a key of FORMS.
         contender: the server.
-        keep_in: folder for the long run's callgrind files; None throws them away.
+        folder: gets callgrind's files, in a subfolder ``short`` and one ``long``.
     """
-    count = count_difference(FORMS[form], contender, keep_in)
+    count = count_difference(FORMS[form], contender, folder)
     return count - count_harness() if form == "connection" else count
 
 
 @cache
 def count_harness() -> float:
     """Count what the fake transport and its client cost themselves, once a session."""
-    return count_difference(run_connection, CONTENDERS["constant"], None)
+    with tempfile.TemporaryDirectory() as folder:
+        return count_difference(run_connection, CONTENDERS["constant"], Path(folder))
 
 
-def count_difference(count_run: CountRun, contender: Contender, keep_in: Path | None) -> float:
+def count_difference(count_run: CountRun, contender: Contender, folder: Path) -> float:
     """Count one long and one short run, side by side: counts do not depend on time."""
-    with (
-        tempfile.TemporaryDirectory() as short_folder,
-        tempfile.TemporaryDirectory() as long_folder,
-    ):
-        folders = {SHORT_RUN: Path(short_folder), LONG_RUN: keep_in or Path(long_folder)}
-        with ThreadPoolExecutor(len(folders)) as pool:
-            runs = [
-                pool.submit(count_run, contender, requests, folder)
-                for requests, folder in folders.items()
-            ]
-            for run in runs:
-                run.result()
-        counts = {
-            requests: callgrind.read_instructions(folder) for requests, folder in folders.items()
-        }
-    return (counts[LONG_RUN] - counts[SHORT_RUN]) / (LONG_RUN - SHORT_RUN)
+    runs = {folder / "short": SHORT_RUN, folder / "long": LONG_RUN}
+    with ThreadPoolExecutor(len(runs)) as pool:
+        for run_folder in runs:
+            run_folder.mkdir(parents=True)
+        results = [pool.submit(count_run, contender, runs[path], path) for path in runs]
+        for result in results:
+            result.result()
+    short, long = (callgrind.read_instructions(run_folder) for run_folder in runs)
+    return (long - short) / DIFFERENCE
 
 
 def run_connection(contender: Contender, requests: int, folder: Path) -> None:
