@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from asgiserve.asgi import http_cycle, scope
-    from asgiserve.codecs import header_fields, http1_framing, http1_parser, http_date
+    from asgiserve.codecs import access_line, header_fields, http1_framing, http1_parser, http_date
     from asgiserve.connection import context, flow_control, http1_connection
 
 __all__ = [
     "COLUMN",
     "LLHTTP_VERSION",
     "TWINNED",
+    "access_line",
     "context",
     "flow_control",
     "header_fields",
@@ -41,6 +42,7 @@ SPEEDUPS = "asgiserve._speedups"
 
 # Where the pure twin of each compiled module lives.
 TWINNED = {
+    "access_line": "asgiserve.codecs.access_line",
     "context": "asgiserve.connection.context",
     "flow_control": "asgiserve.connection.flow_control",
     "header_fields": "asgiserve.codecs.header_fields",

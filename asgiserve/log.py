@@ -1,6 +1,7 @@
 """The loggers ``asgiserve``, ``asgiserve.error`` and ``asgiserve.access``, and their configuration.
 
-The names that custom logging configurations and the server need are all importable from here.
+What custom logging configurations need is importable from here; access lines are written by
+``server/access_log.py``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import tomllib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from asgiserve.access_log import AccessLog, make_access_log
 from asgiserve.errors import ConfigError
 from asgiserve.log_formatters import TRACE, AccessFormatter, DefaultFormatter
 
@@ -23,10 +23,8 @@ if TYPE_CHECKING:
 __all__ = [
     "TRACE",
     "AccessFormatter",
-    "AccessLog",
     "DefaultFormatter",
     "configure_logging",
-    "make_access_log",
 ]
 
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import logging
 import re
+import string
 import sys
 from copy import copy
 from typing import Any, Literal, TextIO
 
 __all__ = [
+    "BOLD",
+    "RESET",
+    "SAFE_CLIENT_CHARS",
+    "SAFE_TARGET_BYTES",
+    "STATUS_COLORS",
     "TRACE",
     "AccessFormatter",
     "DefaultFormatter",
@@ -30,7 +36,9 @@ LEVEL_COLORS = {
     logging.ERROR: "\x1b[31m",
     logging.CRITICAL: "\x1b[91m",
 }
-STATUS_COLORS = {2: "\x1b[32m", 3: "\x1b[33m", 4: "\x1b[31m", 5: "\x1b[91m"}
+WHITE = "\x1b[97m"
+# By first digit.
+STATUS_COLORS = (WHITE, WHITE, "\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[91m", *[WHITE] * 4)
 # As wide as the longest of the usual level names.
 LEVEL_WIDTH = 8
 
@@ -38,8 +46,11 @@ LEVEL_WIDTH = 8
 # the request line, and the backslash, which begins an escape.
 SAFE_TARGET_BYTES = bytes(byte for byte in range(0x21, 0x7F) if byte not in b'"\\')
 
+# What addresses are made of.
+SAFE_CLIENT_CHARS = b"%-./:@[]_" + string.ascii_letters.encode() + string.digits.encode()
+
 _UNSAFE_TARGET_BYTE = re.compile(rb"[^!#-\[\]-~]")
-_UNSAFE_CLIENT_CHAR = re.compile(r"[^0-9A-Za-z.:%\[\]_/@-]")
+_UNSAFE_CLIENT_CHAR = re.compile(f"[^{re.escape(SAFE_CLIENT_CHARS.decode())}]")
 
 
 class LevelFormatter(logging.Formatter):
@@ -100,7 +111,7 @@ class AccessFormatter(LevelFormatter):
 
     def status_text(self, status: int) -> str:
         """*status*, coloured by its class."""
-        return self.paint(str(status), STATUS_COLORS.get(status // 100, ""))
+        return self.paint(str(status), STATUS_COLORS[status // 100 % 10])
 
     def additions(self, record: logging.LogRecord) -> dict[str, Any]:
         """The parts of a request; a record of other making is its own request line."""
@@ -128,8 +139,9 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def format_duration(duration_s: float) -> str:
-    """*duration_s* as milliseconds with two places."""
-    return f"{duration_s * 1000:.2f}ms"
+    """*duration_s* as milliseconds with two places, rounded down: a sum that both twins can do."""
+    hundredths = int(max(duration_s, 0) * 100_000)
+    return f"{hundredths // 100}.{hundredths % 100:02}ms"
 
 
 def escape_target(target: bytes) -> str:

@@ -23,7 +23,6 @@ TWINS = "asgiserve._twins"
 LAYERS = {
     **dict.fromkeys(
         (
-            "access_log",
             "asgi_types",
             "bind_address",
             "config",

@@ -11,8 +11,8 @@ from asgiserve.asgi.http_cycle import has_eager_tasks
 from asgiserve.codecs.http1_framing import DefaultFields
 
 if TYPE_CHECKING:
+    from asgiserve.codecs.access_line import AccessLines
     from asgiserve.config import Config
-    from asgiserve.log import AccessLog
 
 __all__ = ["TICK_S", "WorkerContext", "to_ticks"]
 
@@ -73,7 +73,7 @@ class WorkerContext:
         *,
         state: dict[str, Any] | None = None,
         task_context: contextvars.Context | None = None,
-        access_log: AccessLog | None = None,
+        access_log: AccessLines | None = None,
     ) -> None:
         self.app = app
         self.config = config

@@ -1,0 +1,204 @@
+# cython: language_level=3, freethreading_compatible=True
+"""Accelerated twin of ``codecs/access_line.py``: a finished request as one line for the log."""
+
+from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE, PyByteArray_Resize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.string cimport memcpy
+
+from asgiserve.log_formatters import (
+    SAFE_CLIENT_CHARS,
+    SAFE_TARGET_BYTES,
+    escape_client,
+    escape_target,
+)
+
+__all__ = ["AccessLines"]
+
+cdef extern from "Python.h":
+    bint PyUnicode_IS_ASCII(str text)
+    const void* PyUnicode_DATA(str text)
+    Py_ssize_t PyUnicode_GET_LENGTH(str text)
+
+cdef enum:
+    MAX_PARTS = 24  # `write` adds 21
+    MAX_DIGITS = 20  # of a 64-bit number
+
+cdef struct Parts:
+    # The pieces of a line in their order; whoever adds one keeps its owner alive.
+    const char* starts[MAX_PARTS]
+    Py_ssize_t sizes[MAX_PARTS]
+    int count
+    Py_ssize_t total_size
+
+cdef unsigned char[256] IS_SAFE_TARGET_BYTE
+cdef unsigned char[256] IS_SAFE_CLIENT_CHAR
+
+
+cdef void mark_bytes(unsigned char* table, const unsigned char[:] members) noexcept:
+    cdef Py_ssize_t i
+    for i in range(members.shape[0]):
+        table[members[i]] = 1
+
+
+mark_bytes(IS_SAFE_TARGET_BYTE, SAFE_TARGET_BYTES)
+mark_bytes(IS_SAFE_CLIENT_CHAR, SAFE_CLIENT_CHARS)
+
+
+cdef class AccessLines:
+    """Collects access lines."""
+
+    cdef bytes _bold
+    cdef bytearray _lines
+    cdef bytes _reset
+    cdef tuple _status_colors
+    cdef public bytes prefix
+
+    def __init__(
+        self,
+        bytes bold not None = b"",
+        bytes reset not None = b"",
+        tuple status_colors not None = (b"",) * 10,
+    ):
+        self.prefix = b""
+        self._bold = bold
+        self._reset = reset
+        self._status_colors = status_colors
+        self._lines = bytearray()
+
+    def write(
+        self,
+        str client not None,
+        str method not None,
+        bytes target not None,
+        str http_version not None,
+        unsigned int status,
+        unsigned long long body_bytes,
+        double duration_s,
+    ):
+        """Add the line of one request."""
+        cdef Parts parts
+        cdef char[MAX_DIGITS] status_digits
+        cdef char[MAX_DIGITS] body_digits
+        cdef char[MAX_DIGITS] whole_digits
+        cdef char[MAX_DIGITS] fraction_digits
+        if PyByteArray_GET_SIZE(self._lines) == 0 and not self.begin_batch():
+            self.write_record(client, method, target, http_version, status, body_bytes, duration_s)
+            return
+        cdef str safe_client = make_safe_client(client)
+        cdef bytes safe_target = make_safe_target(target)
+        cdef bytes status_color = self._status_colors[status // 100]
+        cdef unsigned long long hundredths = 0
+        if duration_s > 0:
+            hundredths = <unsigned long long>(duration_s * 100_000)
+        parts.count = 0
+        parts.total_size = 0
+        add_bytes(&parts, self.prefix)
+        add_text(&parts, safe_client)
+        add_part(&parts, b' - "', 4)
+        add_bytes(&parts, self._bold)
+        add_text(&parts, method)
+        add_part(&parts, b" ", 1)
+        add_bytes(&parts, safe_target)
+        add_part(&parts, b" HTTP/", 6)
+        add_text(&parts, http_version)
+        add_bytes(&parts, self._reset)
+        add_part(&parts, b'" ', 2)
+        add_bytes(&parts, status_color)
+        add_number(&parts, status_digits, status, 1)
+        add_bytes(&parts, self._reset)
+        add_part(&parts, b" ", 1)
+        add_number(&parts, body_digits, body_bytes, 1)
+        add_part(&parts, b" ", 1)
+        add_number(&parts, whole_digits, hundredths // 100, 1)
+        add_part(&parts, b".", 1)
+        add_number(&parts, fraction_digits, hundredths % 100, 2)
+        add_part(&parts, b"ms\n", 3)
+        append_parts(self._lines, &parts)
+
+    def take(self):
+        """Give the lines that were collected, and forget them."""
+        lines = bytes(self._lines)
+        self._lines = bytearray()
+        return lines
+
+    def begin_batch(self):
+        """Hook before the first line since `take`: sets the prefix; False if records are wanted."""
+        return True
+
+    def write_record(
+        self, client, method, target, http_version, status, body_bytes, duration_s
+    ):
+        """Hook that logs a request in place of a line, when `begin_batch` says so."""
+        raise NotImplementedError
+
+
+cdef str make_safe_client(str client):
+    """*client* itself if it holds nothing but what addresses are made of."""
+    if PyUnicode_IS_ASCII(client) and is_made_of(
+        IS_SAFE_CLIENT_CHAR,
+        <const unsigned char*>PyUnicode_DATA(client),
+        PyUnicode_GET_LENGTH(client),
+    ):
+        return client
+    return escape_client(client)
+
+
+cdef bytes make_safe_target(bytes target):
+    """*target* itself if it holds nothing but visible ASCII without quotes and backslashes."""
+    cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(target)
+    if is_made_of(IS_SAFE_TARGET_BYTE, start, PyBytes_GET_SIZE(target)):
+        return target
+    return escape_target(target).encode("ascii")
+
+
+cdef inline bint is_made_of(
+    const unsigned char* table, const unsigned char* p, Py_ssize_t size
+) noexcept:
+    cdef const unsigned char* end = p + size
+    while p < end:
+        if not table[p[0]]:
+            return False
+        p += 1
+    return True
+
+
+cdef inline void add_part(Parts* parts, const char* start, Py_ssize_t size) noexcept:
+    parts.starts[parts.count] = start
+    parts.sizes[parts.count] = size
+    parts.count += 1
+    parts.total_size += size
+
+
+cdef inline void add_bytes(Parts* parts, bytes part) noexcept:
+    add_part(parts, PyBytes_AS_STRING(part), PyBytes_GET_SIZE(part))
+
+
+cdef inline int add_text(Parts* parts, str part) except -1:
+    if not PyUnicode_IS_ASCII(part):
+        part.encode("ascii")  # raises, as the pure twin does
+    add_part(parts, <const char*>PyUnicode_DATA(part), PyUnicode_GET_LENGTH(part))
+    return 0
+
+
+cdef inline void add_number(
+    Parts* parts, char* digits, unsigned long long number, int min_digits
+) noexcept:
+    """Add *number* in decimal; *digits* has room for MAX_DIGITS and outlives *parts*."""
+    cdef int first = MAX_DIGITS
+    while number or min_digits > 0:
+        first -= 1
+        digits[first] = 48 + <char>(number % 10)  # 48: "0"
+        number //= 10
+        min_digits -= 1
+    add_part(parts, digits + first, MAX_DIGITS - first)
+
+
+cdef int append_parts(bytearray lines, const Parts* parts) except -1:
+    cdef Py_ssize_t old_size = PyByteArray_GET_SIZE(lines)
+    cdef int i
+    PyByteArray_Resize(lines, old_size + parts.total_size)
+    cdef char* p = PyByteArray_AS_STRING(lines) + old_size
+    for i in range(parts.count):
+        memcpy(p, parts.starts[i], <size_t>parts.sizes[i])
+        p += parts.sizes[i]
+    return 0

@@ -1,0 +1,177 @@
+"""The access log: one line for each finished request, written once a turn of the event loop.
+
+That is so while the default handler of ``asgiserve.access`` is in place; any other logging
+configuration gets an ordinary record for each request, with the arguments that uvicorn gives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from typing import TYPE_CHECKING, TextIO
+
+from asgiserve._twins import access_line
+from asgiserve.log_formatters import (
+    BOLD,
+    RESET,
+    STATUS_COLORS,
+    AccessFormatter,
+    escape_client,
+    escape_target,
+)
+from asgiserve.logging_defaults import ACCESS_FORMAT, TIME_FORMAT
+
+if TYPE_CHECKING:
+    from asgiserve.config import Config
+
+__all__ = ["MAX_UNSENT_BYTES", "AccessLog", "make_access_log"]
+
+logger = logging.getLogger("asgiserve.access")
+error_logger = logging.getLogger("asgiserve.error")
+
+# What is kept for a reader of the log that does not keep up; beyond it, lines are dropped.
+MAX_UNSENT_BYTES = 1024 * 1024
+RETRY_S = 0.1
+
+
+def make_access_log(config: Config, loop: asyncio.AbstractEventLoop) -> AccessLog | None:
+    """The access log of one event loop, or None when no line would be logged."""
+    if not config.access_log or not logger.isEnabledFor(logging.INFO) or not logger.hasHandlers():
+        return None
+    return AccessLog(loop)
+
+
+class AccessLog(access_line.AccessLines):
+    """Access lines on their way to the log; belongs to the thread of its event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._handler = find_default_handler()
+        self._formatter = self._handler.formatter if self._handler else None
+        if isinstance(self._formatter, AccessFormatter) and self._formatter.use_colors:
+            colors = tuple(color.encode() for color in STATUS_COLORS)
+            super().__init__(BOLD.encode(), RESET.encode(), colors)
+        else:
+            super().__init__()
+        self._loop = loop
+        self._second = -1
+        # Bytes that a full pipe has not taken yet, and the timer that offers them again.
+        self._unsent = b""
+        self._retry: asyncio.TimerHandle | None = None
+        # The stream has failed, and that was said once.
+        self._has_warned = False
+
+    def begin_batch(self) -> bool:
+        """Have the lines of this turn written at its end, if the default handler is in place."""
+        handler = self._handler
+        if (
+            handler is None
+            or len(logger.handlers) != 1
+            or logger.handlers[0] is not handler
+            or handler.formatter is not self._formatter
+            or handler.filters
+            or handler.level > logging.INFO
+            or logger.filters
+            or logger.propagate
+            or not logger.isEnabledFor(logging.INFO)
+        ):
+            return False
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            self.prefix = self._format_prefix(second).encode("ascii", "backslashreplace")
+        self._loop.call_soon(self.flush)
+        return True
+
+    def write_record(
+        self,
+        client: str,
+        method: str,
+        target: bytes,
+        http_version: str,
+        status: int,
+        body_bytes: int,
+        duration_s: float,
+    ) -> None:
+        """Log one request through `logging`."""
+        # These five arguments, and no more, are what formatters written for uvicorn unpack.
+        logger.info(
+            '%s - "%s %s HTTP/%s" %d',
+            escape_client(client),
+            method,
+            escape_target(target),
+            http_version,
+            status,
+            extra={"body_bytes": body_bytes, "duration_s": duration_s},
+        )
+
+    def flush(self) -> None:
+        """Write what was collected; the server calls it before its loop ends."""
+        lines = self.take()
+        stream = self._handler.stream if self._handler else None
+        if stream is None or not (lines or self._unsent):
+            return
+        try:
+            self._write_lines(stream, lines)
+        except (OSError, ValueError) as error:
+            # A closed pipe or a full disk: serving goes on without these lines.
+            self._unsent = b""
+            self._warn_once(str(error))
+
+    def _format_prefix(self, second: int) -> str:
+        assert isinstance(self._formatter, AccessFormatter)
+        level = self._formatter.level_prefix(logging.INFO, logging.getLevelName(logging.INFO))
+        return f"{level} {time.strftime(TIME_FORMAT, time.localtime(second))} "
+
+    def _write_lines(self, stream: TextIO, lines: bytes) -> None:
+        try:
+            fd = stream.fileno()
+        except (AttributeError, OSError, ValueError):
+            # Not a file: a test's or a notebook's stream, or a closed one, which says so itself.
+            stream.write(lines.decode("ascii"))
+            stream.flush()
+            return
+        data = self._unsent + lines
+        try:
+            # What the application printed comes first.
+            stream.flush()
+            sent = os.write(fd, data)
+        except BlockingIOError:
+            sent = 0
+        self._unsent = data[sent:]
+        if self._unsent:
+            self._keep_unsent()
+        else:
+            self._has_warned = False
+
+    def _keep_unsent(self) -> None:
+        """A pipe is full: offer the rest again a little later, unless it has grown too large."""
+        if len(self._unsent) > MAX_UNSENT_BYTES:
+            end = self._unsent.rfind(b"\n", 0, MAX_UNSENT_BYTES) + 1
+            self._unsent = self._unsent[:end]
+            self._warn_once("the reader is too slow")
+        if self._retry is None:
+            self._retry = self._loop.call_later(RETRY_S, self._offer_again)
+
+    def _offer_again(self) -> None:
+        self._retry = None
+        self.flush()
+
+    def _warn_once(self, reason: str) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            error_logger.warning("Access lines are being lost: %s", reason)
+
+
+def find_default_handler() -> logging.StreamHandler[TextIO] | None:
+    """The handler of ``asgiserve.access``, if its lines are what `AccessLog` writes."""
+    if len(logger.handlers) != 1:
+        return None
+    handler = logger.handlers[0]
+    formatter = handler.formatter
+    # Subclasses may do anything: only the classes themselves are known.
+    if type(handler) is not logging.StreamHandler or type(formatter) is not AccessFormatter:
+        return None
+    has_default_format = formatter._fmt == ACCESS_FORMAT and formatter.datefmt == TIME_FORMAT
+    return handler if has_default_format else None
