@@ -16,7 +16,7 @@ LOW_WATER_BYTES = 16384
 class ReadGate:
     """Pauses the socket above HIGH_WATER_BYTES held for the application, resumes it below LOW_WATER_BYTES."""
 
-    __slots__ = ("is_open", "_transport")
+    __slots__ = ("_transport", "is_open")
 
     def __init__(self, transport: Any) -> None:
         self.is_open = True
@@ -34,17 +34,31 @@ class ReadGate:
 
 
 class WriteGate:
-    """Closed while the transport's write buffer is above high water; ``send`` waits for it."""
+    """The way to the transport, closed while its buffer is above high water; ``send`` waits for it to open."""
 
-    __slots__ = ("is_open", "_waiters")
+    __slots__ = ("_stalled_ticks", "_taken_bytes", "_transport", "_waiters", "_written_bytes", "is_open")
 
     def __init__(self) -> None:
         self.is_open = True
+        self._transport: Any = None
         self._waiters: Waiters | None = None
+        self._written_bytes = 0
+        self._taken_bytes = 0
+        self._stalled_ticks = 0
+
+    def attach(self, transport: Any) -> None:
+        """Write to *transport* from now on."""
+        self._transport = transport
+
+    def write(self, data: bytes) -> None:
+        """Write *data*, gate open or not; above high water the transport closes the gate."""
+        self._written_bytes += len(data)
+        self._transport.write(data)
 
     def close(self) -> None:
         """The transport has called ``pause_writing``."""
         self.is_open = False
+        self._stalled_ticks = 0
 
     def open(self) -> None:
         """The transport has called ``resume_writing``, or is lost: whoever waits goes on."""
@@ -61,3 +75,16 @@ class WriteGate:
         if self._waiters is None:
             self._waiters = Waiters()
         return self._waiters
+
+    def count_stalled_tick(self) -> int:
+        """One tick has passed with bytes to write.
+
+        Returns:
+            For how many ticks in a row the peer has taken no byte.
+        """
+        taken_bytes = self._written_bytes - self._transport.get_write_buffer_size()
+        if taken_bytes != self._taken_bytes:
+            self._taken_bytes = taken_bytes
+            self._stalled_ticks = 0
+        self._stalled_ticks += 1
+        return self._stalled_ticks

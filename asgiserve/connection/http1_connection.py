@@ -1,4 +1,4 @@
-"""A connection that speaks HTTP/1.1: an asyncio protocol that joins parser, cycle and framer (RFC 9112 section 9).
+"""A connection that speaks HTTP/1.1: an asyncio protocol that joins parser and cycles (RFC 9112 section 9).
 
 The state machine of ASGI is not here but in ``asgi/http_cycle.py``, the grammar not here but in ``codecs/``.
 """
@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from enum import IntEnum
 from typing import Any
 
-from asgiserve.asgi.http_cycle import HttpCycle
 from asgiserve.asgi.scope import ScopeFactory
-from asgiserve.asgi.waits import Waiters
-from asgiserve.codecs.http1_framing import ResponseFramer, frame_error, frame_informational
-from asgiserve.codecs.http1_parser import RequestHead, RequestParser, RequestSink
+from asgiserve.codecs.http1_framing import frame_error
+from asgiserve.codecs.http1_parser import RequestHead, RequestParser
 from asgiserve.connection.addresses import address_pair, address_text, local_address
 from asgiserve.connection.app_errors import (
     is_disconnect,
@@ -24,19 +21,17 @@ from asgiserve.connection.app_errors import (
     log_short_body,
 )
 from asgiserve.connection.context import WorkerContext, to_ticks
-from asgiserve.connection.flow_control import ReadGate, WriteGate
+from asgiserve.connection.flow_control import ReadGate
+from asgiserve.connection.http1_cycle import CycleOwner, Http1Cycle
 from asgiserve.errors import HttpRequestError
 
-__all__ = ["Http1Connection", "Http1Cycle", "Phase"]
+__all__ = ["Http1Connection", "Phase"]
 
 logger = logging.getLogger("asgiserve.error")
 
 # An application that answers without reading leaves this much of a body to be read and dropped; a client that
 # sends more than that is told by the connection's end.
 DRAIN_LIMIT_BYTES = 65536
-
-# What nginx logs for a client that left before its answer; it never goes on the wire.
-CLIENT_CLOSED_REQUEST = 499
 
 # How long a refused client may go on sending before the socket is closed (RFC 9112 section 9.6).
 LINGER_TICKS = to_ticks(2.0)
@@ -54,73 +49,12 @@ class Phase(IntEnum):
     CLOSED = 6
 
 
-class Http1Cycle(HttpCycle):
-    """A request of an HTTP/1 connection: fills the cycle's hooks with the connection's framer and transport."""
-
-    __slots__ = ("_connection", "_trailers_out", "head", "started_s")
-
-    def __init__(self, connection: Http1Connection, head: RequestHead) -> None:
-        super().__init__()
-        self._connection = connection
-        self._trailers_out: list[Any] = []
-        self.head = head
-        self.started_s = 0.0
-
-    def hold_head(self, status: int, headers: Any, wants_trailers: bool) -> None:
-        self._connection.framer.hold_head(status, headers, wants_trailers)
-        self._connection.status = status
-
-    def write_body(self, body: bytes, more_body: bool) -> None:
-        connection = self._connection
-        if not self.is_response_started:
-            connection.on_head_leaving()
-        for data in connection.framer.frame_body(body, more_body):
-            connection.write(data)
-
-    def write_trailers(self, headers: Any, more_trailers: bool) -> None:
-        self._trailers_out.extend(headers)
-        if not more_trailers:
-            self._connection.write(self._connection.framer.frame_trailers(self._trailers_out))
-
-    def write_early_hint(self, links: list[tuple[bytes, bytes]]) -> None:
-        # HTTP/1.0 knows no interim responses (RFC 9110 section 15.2).
-        if self.head.http_version == "1.1":
-            self._connection.write(frame_informational(103, links))
-
-    def has_trailers(self) -> bool:
-        return self._connection.framer.has_trailers
-
-    def write_waiters(self) -> Waiters | None:
-        gate = self._connection.write_gate
-        return None if gate.is_open else gate.waiters()
-
-    def on_receive_wait(self) -> None:
-        self._connection.write_continue(self)
-
-    def on_body_taken(self) -> None:
-        self._connection.on_body_taken()
-
-    def on_response_end(self) -> None:
-        self._connection.on_response_end(self)
-
-    def on_task_kept(self, task: asyncio.Task[Any]) -> None:
-        self._connection.worker.tasks.add(task)
-
-    def on_task_done(self, task: asyncio.Task[Any]) -> None:
-        self._connection.worker.tasks.discard(task)
-        super().on_task_done(task)
-
-    def on_app_done(self, exc: BaseException | None) -> None:
-        self._connection.on_app_done(self, exc)
-
-
-class Http1Connection(RequestSink, asyncio.Protocol):
+class Http1Connection(CycleOwner, asyncio.Protocol):
     """One HTTP/1.1 connection of *worker*."""
 
     __slots__ = (
         "_cycle",
         "_drained_bytes",
-        "_is_continue_due",
         "_is_eof",
         "_is_message_complete",
         "_parser",
@@ -129,50 +63,36 @@ class Http1Connection(RequestSink, asyncio.Protocol):
         "_read_ticks",
         "_received_bytes",
         "_scopes",
-        "_sent_bytes",
-        "_sent_bytes_seen",
         "_transport",
-        "_write_ticks",
-        "client_text",
-        "framer",
-        "status",
-        "worker",
-        "write_gate",
     )
 
+    _read_gate: ReadGate
+    _scopes: ScopeFactory
+    _transport: Any
+
     def __init__(self, worker: WorkerContext) -> None:
-        self.worker = worker
-        self.framer = ResponseFramer(worker.default_fields)
-        self.write_gate = WriteGate()
-        self.status = 0
-        self.client_text = ""
+        super().__init__(worker)
         self._parser = RequestParser(
             self, worker.max_target_bytes, worker.max_head_bytes, worker.max_fields
         )
-        self._transport: Any = None
-        self._read_gate: ReadGate | None = None
-        self._scopes: ScopeFactory | None = None
         self._cycle: Http1Cycle | None = None
         self._phase = Phase.NEW
         self._is_eof = False
         self._is_message_complete = False
-        self._is_continue_due = False
         self._received_bytes = 0
         self._drained_bytes = 0
         self._read_ticks = 0
-        self._write_ticks = worker.write_ticks
-        self._sent_bytes = 0
-        self._sent_bytes_seen = 0
 
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note the addresses and give the client its time for a first head."""
         worker = self.worker
-        self._transport = transport
-        self._read_gate = ReadGate(transport)
         client = address_pair(transport.get_extra_info("peername"))
         self.client_text = address_text(client)
+        self._transport = transport
+        self._read_gate = ReadGate(transport)
+        self.write_gate.attach(transport)
         self._scopes = ScopeFactory(
             "https" if transport.get_extra_info("sslcontext") else "http",
             local_address(transport.get_extra_info("sockname")),
@@ -193,18 +113,23 @@ class Http1Connection(RequestSink, asyncio.Protocol):
             self._parser.feed(data)
         except HttpRequestError as exc:
             self._refuse(exc)
-            return
-        self._after_feed()
+        else:
+            self._after_feed()
 
     def eof_received(self) -> bool:
-        """The client has ended its side; it may still read, so what it asked for is answered."""
+        """The client has ended its side; it may still read, so what it asked for is answered.
+
+        Returns:
+            Whether the transport stays open.
+        """
         self._is_eof = True
-        if self._phase is not Phase.REQUEST or self._cycle is None:
+        cycle = self._cycle
+        if self._phase is not Phase.REQUEST or cycle is None:
             return False
         if not self._is_message_complete:
-            self._cycle.disconnect()
+            cycle.disconnect()
             return False
-        self._cycle.tell_disconnect()
+        cycle.tell_disconnect()
         # TLS cannot be closed by halves.
         return self._transport.get_extra_info("sslcontext") is None
 
@@ -215,7 +140,7 @@ class Http1Connection(RequestSink, asyncio.Protocol):
         cycle, self._cycle = self._cycle, None
         if cycle is not None:
             cycle.disconnect()
-            self._log_access(cycle)
+            cycle.log_access()
         self.write_gate.open()
 
     def pause_writing(self) -> None:
@@ -225,56 +150,50 @@ class Http1Connection(RequestSink, asyncio.Protocol):
     def resume_writing(self) -> None:
         """The peer has read on."""
         self.write_gate.open()
-        if self._phase is Phase.IDLE or self._phase is Phase.HEAD:
+        if self._phase is Phase.IDLE:
+            self._enter(Phase.IDLE)
             self._resume_parsing()
 
     # RequestSink
 
     def on_head(self, head: RequestHead) -> None:
-        """A request begins; its application starts with its first body bytes or its end."""
+        """A request begins; its application starts at its end, or when all that came has been parsed."""
         worker = self.worker
-        limit = worker.max_body_bytes
-        if 0 <= limit < head.content_length:
-            raise HttpRequestError(
-                f"content-length {head.content_length} is over the limit of {limit} bytes", status=413
-            )
         cycle = Http1Cycle(self, head)
         self._cycle = cycle
+        self._is_message_complete = False
+        self._received_bytes = 0
+        if 0 <= worker.max_body_bytes < head.content_length:
+            raise HttpRequestError(
+                f"content-length {head.content_length} is over the limit of"
+                f" {worker.max_body_bytes} bytes",
+                status=413,
+            )
         if worker.limit_concurrency and worker.active_requests >= worker.limit_concurrency:
             raise HttpRequestError("the server is at its limit of concurrent requests", status=503)
-        if worker.access_log is not None:
-            cycle.started_s = time.perf_counter()
-        self._is_message_complete = False
-        self._is_continue_due = head.expects_continue and (head.content_length > 0 or head.is_chunked)
-        self._received_bytes = 0
-        self.status = 0
-        self.framer.begin(
-            head.method == "HEAD",
-            head.http_version == "1.0",
-            head.keep_alive and not worker.is_draining,
-            head.accepts_trailers,
-        )
         cycle.scope = self._scopes.http(head)
         self._enter(Phase.REQUEST)
 
     def on_body(self, data: bytes) -> None:
         """A piece of the request body has come."""
-        self._is_continue_due = False
+        max_body_bytes = self.worker.max_body_bytes
         self._received_bytes += len(data)
-        limit = self.worker.max_body_bytes
-        if 0 <= limit < self._received_bytes:
-            raise HttpRequestError(f"the body is over the limit of {limit} bytes", status=413)
-        if self._phase is Phase.REQUEST:
-            self._cycle.add_body(data)
-        elif self._phase is Phase.DRAIN:
+        if 0 <= max_body_bytes < self._received_bytes:
+            raise HttpRequestError(
+                f"the body is over the limit of {max_body_bytes} bytes", status=413
+            )
+        if self._phase is Phase.DRAIN:
             self._drained_bytes += len(data)
+        elif self._cycle is not None:
+            self._cycle.is_continue_due = False
+            self._cycle.add_body(data)
 
     def on_end(self, trailers: list[tuple[bytes, bytes]]) -> None:
         """The request is complete: serve it, and go on parsing only if that is over already."""
         self._is_message_complete = True
-        if self._phase is Phase.REQUEST:
+        cycle = self._cycle
+        if cycle is not None:
             self._read_ticks = 0
-            cycle = self._cycle
             cycle.end_body(trailers if self.worker.delivers_request_trailers else None)
             if not cycle.is_started:
                 self._start(cycle)
@@ -283,24 +202,7 @@ class Http1Connection(RequestSink, asyncio.Protocol):
         if self._phase is not Phase.IDLE or not self.write_gate.is_open:
             self._parser.pause()
 
-    # What the cycle calls.
-
-    def write(self, data: bytes) -> None:
-        """Write *data*; above high water the transport closes the write gate."""
-        self._sent_bytes += len(data)
-        self._transport.write(data)
-
-    def write_continue(self, cycle: Http1Cycle) -> None:
-        """The application waits for a body that the client holds back (RFC 9110 section 10.1.1)."""
-        if self._is_continue_due and cycle is self._cycle and not cycle.is_response_started:
-            self._is_continue_due = False
-            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    def on_head_leaving(self) -> None:
-        """The head is about to be framed: the last moment to say that the connection ends."""
-        # A client that was never told to continue may or may not send its body: the next request has no sure start.
-        if self.worker.is_draining or self._is_continue_due:
-            self.framer.keep_alive = False
+    # CycleOwner
 
     def on_body_taken(self) -> None:
         """The application has caught up with the body."""
@@ -311,8 +213,8 @@ class Http1Connection(RequestSink, asyncio.Protocol):
     def on_response_end(self, cycle: Http1Cycle) -> None:
         """The answer is complete; what follows depends on the request body and on persistence."""
         self.worker.requests_total += 1
-        self._log_access(cycle)
         self._cycle = None
+        cycle.log_access()
         if self.framer.missing_bytes:
             log_short_body(cycle.head, self.framer.missing_bytes)
         if not self.framer.keep_alive or self.worker.is_draining:
@@ -327,18 +229,17 @@ class Http1Connection(RequestSink, asyncio.Protocol):
             self._read_gate.update(0)
 
     def on_app_done(self, cycle: Http1Cycle, exc: BaseException | None) -> None:
-        """The application has ended, with an error if *exc* is not None."""
+        """The application has ended: if its answer is not complete, end it in its stead."""
         self.worker.active_requests -= 1
-        is_gone = cycle.is_disconnected
-        if exc is not None and not (is_gone and is_disconnect(exc)):
+        if exc is not None and not (cycle.is_disconnect_told and is_disconnect(exc)):
             log_app_error(exc, cycle.head)
         if cycle is not self._cycle:
             return
-        if exc is None and cycle.is_disconnect_told and not cycle.is_response_started:
-            # It saw that the client had ended its side, and had nothing to say to it.
+        if cycle.is_disconnect_told and exc is None:
+            # It saw that the client had gone, or was about to be cut off, and came to an end.
             self._cut_off()
             return
-        if exc is None and not is_gone:
+        if exc is None:
             log_no_answer(cycle.head, cycle.is_response_started)
         if cycle.is_response_started:
             self._cut_off()
@@ -379,25 +280,23 @@ class Http1Connection(RequestSink, asyncio.Protocol):
             if not self._read_ticks:
                 self._on_read_timeout()
         if self._phase >= Phase.LINGER or not self.write_gate.is_open:
-            self._watch_writing()
+            if self.write_gate.count_stalled_tick() > self.worker.write_ticks:
+                logger.debug("%s - the peer does not read", self.client_text)
+                self.abort()
 
     # Phases and time-outs.
 
     def _enter(self, phase: Phase) -> None:
         worker = self.worker
-        if phase is Phase.HEAD and self._phase is Phase.NEW:
-            # The deadline is absolute: neither a byte nor a first byte buys time.
-            self._phase = phase
-            return
-        self._phase = phase
-        self._write_ticks = worker.write_ticks
+        previous, self._phase = self._phase, phase
         if phase is Phase.IDLE:
             self._read_ticks = worker.keep_alive_ticks
         elif phase is Phase.REQUEST or phase is Phase.DRAIN:
             self._read_ticks = worker.body_ticks
-        elif phase is Phase.NEW or phase is Phase.HEAD:
+        elif phase is Phase.NEW or (phase is Phase.HEAD and previous is not Phase.NEW):
+            # The deadline is absolute: on a new connection it runs from its beginning.
             self._read_ticks = worker.header_ticks
-        else:
+        elif phase is not Phase.HEAD:
             self._read_ticks = LINGER_TICKS if phase is Phase.LINGER else 0
 
     def _on_read_timeout(self) -> None:
@@ -408,49 +307,33 @@ class Http1Connection(RequestSink, asyncio.Protocol):
         else:
             self._close()
 
-    def _watch_writing(self) -> None:
-        """Abort a connection whose peer has taken no byte for timeout_write."""
-        taken = self._sent_bytes - self._transport.get_write_buffer_size()
-        if taken != self._sent_bytes_seen:
-            self._sent_bytes_seen = taken
-            self._write_ticks = self.worker.write_ticks
-            return
-        self._write_ticks -= 1
-        if self._write_ticks <= 0:
-            logger.debug("%s - the peer does not read", self.client_text)
-            self.abort()
-
     # Serving.
 
     def _after_feed(self) -> None:
-        """Everything that came is parsed: start what was waiting for it, and set flow control and time-outs."""
-        phase = self._phase
-        if phase is Phase.REQUEST:
-            cycle = self._cycle
-            if not cycle.is_started:
-                self._start(cycle)
-            if self._phase is Phase.REQUEST:
-                if self._is_message_complete:
-                    self._read_gate.update(self._parser.buffered)
-                    return
+        """All that came is parsed: start what was waiting for it, and set flow control and time-outs."""
+        cycle = self._cycle
+        if cycle is not None and not cycle.is_started:
+            self._start(cycle)
+        if self._phase is Phase.REQUEST and cycle is not None:
+            if self._is_message_complete:
+                self._read_gate.update(self._parser.buffered)
+            else:
                 self._read_gate.update(cycle.queued_bytes)
                 # While the socket is paused it is the application that is slow, not the peer.
                 self._read_ticks = self.worker.body_ticks if self._read_gate.is_open else 0
-        elif phase is Phase.DRAIN:
+        elif self._phase is Phase.DRAIN:
             self._read_ticks = self.worker.body_ticks
             if self._drained_bytes > DRAIN_LIMIT_BYTES:
                 self._linger()
-        elif phase is Phase.IDLE or phase is Phase.NEW:
+        elif self._phase is Phase.IDLE or self._phase is Phase.NEW:
+            self._read_gate.update(self._parser.buffered)
             if self._parser.is_mid_message:
                 self._enter(Phase.HEAD)
-            self._read_gate.update(self._parser.buffered)
 
     def _start(self, cycle: Http1Cycle) -> None:
         worker = self.worker
         worker.active_requests += 1
-        cycle.start(
-            worker.app, worker.loop, worker.task_context.copy(), worker.uses_eager_tasks
-        )
+        cycle.start(worker.app, worker.loop, worker.task_context.copy(), worker.uses_eager_tasks)
 
     def _next_request(self) -> None:
         self._enter(Phase.IDLE)
@@ -469,7 +352,6 @@ class Http1Connection(RequestSink, asyncio.Protocol):
         """Go on with the bytes that were kept while a request was served."""
         if self._phase is not Phase.IDLE or not self.write_gate.is_open:
             return
-        self._read_ticks = self.worker.keep_alive_ticks
         try:
             self._parser.resume()
         except HttpRequestError as exc:
@@ -484,31 +366,34 @@ class Http1Connection(RequestSink, asyncio.Protocol):
     def _refuse(self, error: HttpRequestError) -> None:
         """Answer a request that is not acceptable, if the wire still allows an answer, and close."""
         logger.debug("%s - refused with %d: %s", self.client_text, error.status, error.reason)
-        cycle = self._cycle
+        self._is_message_complete = False
         if self._phase is Phase.DRAIN:
             self._close()
-        elif cycle is not None and cycle.is_response_started:
+        elif self._cycle is not None and self._cycle.is_response_started:
             self._cut_off()
         else:
-            self._is_message_complete = False
             self._answer(error.status, error.reason)
 
     def _answer(self, status: int, reason: str) -> None:
         """Answer the current request in the application's stead, and close."""
+        worker = self.worker
         cycle, self._cycle = self._cycle, None
-        is_head_method = cycle is not None and cycle.head.method == "HEAD"
-        self.write(frame_error(status, reason, self.worker.default_fields, is_head_method))
-        self.status = status
-        self._log_access(cycle)
         if cycle is not None:
+            cycle.answer(status, reason)
+            cycle.log_access()
             cycle.disconnect()
+        else:
+            self.write_gate.write(frame_error(status, reason, worker.default_fields, False))
+            if worker.access_log is not None:
+                worker.access_log.write(self.client_text, "-", b"-", "1.1", status, 0, 0.0)
         self._close_after_response()
 
     def _cut_off(self) -> None:
         """End a response that cannot be completed so that the client can tell."""
         cycle, self._cycle = self._cycle, None
-        self._log_access(cycle)
-        cycle.disconnect()
+        if cycle is not None:
+            cycle.log_access()
+            cycle.disconnect()
         if self.framer.is_close_delimited:
             # An orderly close would be the mark of a complete body.
             self.abort()
@@ -536,20 +421,3 @@ class Http1Connection(RequestSink, asyncio.Protocol):
     def _close(self) -> None:
         self._enter(Phase.CLOSED)
         self._transport.close()
-
-    def _log_access(self, cycle: Http1Cycle | None) -> None:
-        access_log = self.worker.access_log
-        if access_log is None:
-            return
-        if cycle is None:
-            access_log.write(self.client_text, "-", b"-", "1.1", self.status, 0, 0.0)
-            return
-        access_log.write(
-            self.client_text,
-            cycle.head.method,
-            cycle.head.target,
-            cycle.head.http_version,
-            self.status or CLIENT_CLOSED_REQUEST,
-            self.framer.body_bytes,
-            time.perf_counter() - cycle.started_s,
-        )
