@@ -1,0 +1,49 @@
+# How a check is run and reported; sourced by .ci/run. Results are files, so that checks can run side by side.
+
+LOGS=$PWD/build/ci/logs
+
+# No output names the package registries and mirrors that this machine is set up with.
+redact() {
+    sed -E "s#([a-z+]+://)[^/[:space:]'\"]+#\1...#g; s#host='[^']*'#host=...#g"
+}
+
+# check NAME COMMAND...: run COMMAND, say how it went, and if badly, show the end of what it printed.
+check() {
+    local name=$1 log=$LOGS/${1//[^A-Za-z0-9.]/-} start=$SECONDS status
+    shift
+    timeout --kill-after=10 1200 "$@" >"$log.log" 2>&1 </dev/null
+    status=$?
+    echo $status >"$log.status"
+    {
+        if [ $status -eq 0 ]; then
+            echo "ok    $name ($((SECONDS - start)) s)"
+            # pytest's closing line says what was run.
+            grep -E '^=+ .*(passed|failed|error|no tests ran).* =+$' "$log.log"
+        else
+            [ $status -ne 124 ] || echo "stopped after 20 minutes" >>"$log.log"
+            echo "FAIL  $name ($((SECONDS - start)) s), exit status $status:"
+            tail -n 80 "$log.log" | sed 's/^/      /'
+        fi
+    } | redact
+}
+
+# check_after FIRST NAME COMMAND...: the same, where the check FIRST has passed.
+check_after() {
+    local first=$LOGS/${1//[^A-Za-z0-9.]/-}.status name=$2
+    if [ "$(cat "$first" 2>/dev/null)" = 0 ]; then
+        shift
+        check "$@"
+    else
+        echo 1 >"$LOGS/${name//[^A-Za-z0-9.]/-}.status"
+        echo "FAIL  $name: not run, since '$1' failed"
+    fi
+}
+
+conclude() {
+    local failed=0 status
+    for status in "$LOGS"/*.status; do
+        [ "$(cat "$status")" = 0 ] || { failed=1; echo "failed: $(basename "$status" .status)"; }
+    done
+    [ $failed -eq 0 ] && echo "all checks passed in $((SECONDS / 60)) min $((SECONDS % 60)) s"
+    exit $failed
+}
