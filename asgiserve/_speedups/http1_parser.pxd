@@ -63,7 +63,7 @@ cdef class RequestParser:
     cdef size_t _max_head_bytes
     cdef int _state
     cdef bint _is_paused
-    cdef bint _is_closing        # the last request asked for the end of the connection
+    cdef bint _is_closing        # the last request asks for the end of the connection
     cdef bint _is_line_checked
     cdef bytes _kept_section     # of an unfinished section: what came in earlier feeds
     cdef object _kept            # bytearray: what came while paused, None for nothing
@@ -88,6 +88,7 @@ cdef class RequestParser:
     cdef int _deliver_head(self, const char* end) except -1
     cdef bint _is_plain_line(self, const char* base, size_t size) noexcept
     cdef RequestHead _build_head(self, const char* base)
+    cdef int _read_connection(self, RequestHead head, bytes connection, object upgrade) except -1
     cdef list _take_trailers(self, const char* end)
     cdef int _deliver_body(self, bytes data) except -1
     cdef bytes _join_pieces(self)

@@ -10,6 +10,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 
 from asgiserve._speedups.header_fields cimport (
+    FIELD_CONNECTION,
     FIELD_CONTENT_LENGTH,
     FIELD_EXPECT,
     FIELD_HOST,
@@ -24,7 +25,8 @@ from asgiserve._speedups.header_fields cimport (
 )
 from asgiserve._speedups.llhttp cimport (
     F_CHUNKED,
-    F_CONNECTION_UPGRADE,
+    F_CONNECTION_CLOSE,
+    F_CONNECTION_KEEP_ALIVE,
     F_CONTENT_LENGTH,
     HPE_OK,
     HPE_PAUSED,
@@ -45,13 +47,13 @@ from asgiserve._speedups.llhttp cimport (
     llhttp_resume,
     llhttp_settings_init,
     llhttp_settings_t,
-    llhttp_should_keep_alive,
     llhttp_t,
 )
 
 from sys import intern
 
-from asgiserve.codecs.http1_syntax import check_fields, diagnose_head, diagnose_trailers
+from asgiserve.codecs.http1_syntax import diagnose_head, diagnose_trailers
+from asgiserve.codecs.request_fields import check_fields
 from asgiserve.errors import HttpRequestError
 
 __all__ = ["MAX_CHUNK_EXTENSION_BYTES", "RequestHead", "RequestParser", "RequestSink"]
@@ -317,7 +319,9 @@ cdef class RequestParser:
 
     cdef int _end_message(self, list trailers) except -1:
         self._state = BETWEEN
-        self._is_closing = not llhttp_should_keep_alive(&self._llhttp)
+        # llhttp reads Proxy-Connection too, and trailers; what counts is the head.
+        self._llhttp.flags |= F_CONNECTION_KEEP_ALIVE
+        self._llhttp.flags &= ~F_CONNECTION_CLOSE
         self._kept_section = b""
         self._section.extension_bytes = 0
         if self._section.room > USUAL_FIELDS:
@@ -341,7 +345,9 @@ cdef class RequestParser:
                 self._keep_section(end)
                 base = PyBytes_AS_STRING(self._kept_section)
             self._raise_head_error(True)
-        self._sink.on_head(self._build_head(base))
+        cdef RequestHead head = self._build_head(base)
+        self._is_closing = not head.keep_alive
+        self._sink.on_head(head)
         self._kept_section = b""
         return 0
 
@@ -368,6 +374,7 @@ cdef class RequestParser:
         cdef RequestHead head = RequestHead.__new__(RequestHead)
         cdef bint is_unusual = False
         cdef int hosts = 0
+        cdef int codings = 0
         cdef list headers = []
         cdef Field* field = section.fields
         cdef Field* last = field + section.size
@@ -377,6 +384,7 @@ cdef class RequestParser:
         cdef object name
         cdef bytes value
         cdef object upgrade = None
+        cdef object connection = None
         while field != last:
             name = find_name(
                 <const unsigned char*>base + field.name.start, field.name.end - field.name.start, &field_id
@@ -393,15 +401,18 @@ cdef class RequestParser:
                 hosts += 1
                 is_unusual |= not is_plain_host(p, end - p)
             elif field_id == FIELD_TRANSFER_ENCODING:
-                is_unusual |= self._llhttp.http_minor == 0
+                codings += 1
+                is_unusual |= self._llhttp.http_minor == 0 or codings > 1
                 is_unusual |= not equals_ignoring_case(p, end - p, PyBytes_AS_STRING(CHUNKED), 7)
             elif field_id == FIELD_EXPECT:
                 is_unusual = True
-                head.expects_continue = self._llhttp.http_minor == 1 and has_list_member(value, b"100-continue")
+                head.expects_continue |= self._llhttp.http_minor == 1 and has_list_member(value, b"100-continue")
             elif field_id == FIELD_TE:
                 head.accepts_trailers |= has_list_member(value, b"trailers")
             elif field_id == FIELD_UPGRADE:
-                upgrade = value
+                upgrade = value if upgrade is None else upgrade + b", " + value
+            elif field_id == FIELD_CONNECTION:
+                connection = value if connection is None else connection + b", " + value
             elif field_id == FIELD_CONTENT_LENGTH:
                 is_unusual |= self._llhttp.content_length > 0x7FFFFFFFFFFFFFFF
         head.headers = headers
@@ -419,9 +430,21 @@ cdef class RequestParser:
         head.body_size = self._llhttp.content_length if self._llhttp.flags & F_CONTENT_LENGTH else -1
         head.content_length = head.body_size
         head.is_chunked = (self._llhttp.flags & F_CHUNKED) != 0
-        head.keep_alive = llhttp_should_keep_alive(&self._llhttp)
-        head.upgrade = upgrade if self._llhttp.flags & F_CONNECTION_UPGRADE else None
+        head.keep_alive = not head.is_http_1_0
+        if connection is not None:
+            self._read_connection(head, connection, upgrade)
         return head
+
+    cdef int _read_connection(self, RequestHead head, bytes connection, object upgrade) except -1:
+        """Note what Connection says; llhttp's flags miss members next to a tab."""
+        if has_list_member(connection, b"close"):
+            head.keep_alive = False
+        elif head.is_http_1_0:
+            head.keep_alive = has_list_member(connection, b"keep-alive")
+        # An HTTP/1.0 peer cannot upgrade (RFC 9110 section 7.8).
+        if upgrade is not None and not head.is_http_1_0 and has_list_member(connection, b"upgrade"):
+            head.upgrade = upgrade
+        return 0
 
     cdef list _take_trailers(self, const char* end):
         """The fields of the trailer section that ends at *end*."""
@@ -566,6 +589,11 @@ cdef int note_extension(llhttp_t* parser, const char* at, size_t length) noexcep
     return -1 if section.extension_bytes > EXTENSION_LIMIT else 0
 
 
+cdef int note_extension_name_end(llhttp_t* parser) noexcept:
+    # Names may be empty, so each costs a byte more than it has.
+    return note_extension(parser, NULL, 1)
+
+
 cdef int stop_before_body(llhttp_t* parser) noexcept:
     # For llhttp an upgrade or CONNECT ends HTTP; here it is for the application to say so.
     parser.upgrade = 0
@@ -598,6 +626,7 @@ SETTINGS.on_header_value = note_value
 SETTINGS.on_body = note_body
 SETTINGS.on_chunk_extension_name = note_extension
 SETTINGS.on_chunk_extension_value = note_extension
+SETTINGS.on_chunk_extension_name_complete = note_extension_name_end
 SETTINGS.on_headers_complete = stop_before_body
 SETTINGS.on_chunk_header = stop_at_last_chunk
 SETTINGS.on_message_complete = stop_at_end

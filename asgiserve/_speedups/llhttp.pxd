@@ -26,6 +26,7 @@ cdef extern from "llhttp.h":
         llhttp_data_cb on_header_value
         llhttp_data_cb on_chunk_extension_name
         llhttp_data_cb on_chunk_extension_value
+        llhttp_cb on_chunk_extension_name_complete
         llhttp_data_cb on_body
         llhttp_cb on_headers_complete
         llhttp_cb on_message_complete
@@ -36,7 +37,8 @@ cdef extern from "llhttp.h":
         HPE_PAUSED
 
     ctypedef enum llhttp_flags_t:
-        F_CONNECTION_UPGRADE
+        F_CONNECTION_KEEP_ALIVE
+        F_CONNECTION_CLOSE
         F_CHUNKED
         F_CONTENT_LENGTH
 
@@ -52,7 +54,6 @@ cdef extern from "llhttp.h":
     void llhttp_settings_init(llhttp_settings_t*)
     llhttp_errno_t llhttp_execute(llhttp_t*, const char*, size_t)
     void llhttp_resume(llhttp_t*)
-    int llhttp_should_keep_alive(const llhttp_t*)
     const char* llhttp_get_error_pos(const llhttp_t*)
     const char* llhttp_get_error_reason(const llhttp_t*)
     const char* llhttp_method_name(llhttp_method_t)
