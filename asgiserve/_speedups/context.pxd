@@ -1,0 +1,32 @@
+# cython: language_level=3, freethreading_compatible=True
+
+from asgiserve._speedups.http1_framing cimport DefaultFields
+
+
+cdef class WorkerContext:
+    cdef public object access_log
+    cdef public Py_ssize_t active_requests
+    cdef readonly object app
+    cdef readonly int body_ticks
+    cdef readonly object config
+    cdef readonly set connections
+    cdef readonly DefaultFields default_fields
+    cdef readonly bint delivers_request_trailers
+    cdef readonly dict extensions
+    cdef readonly int header_ticks
+    cdef public bint is_draining
+    cdef readonly int keep_alive_ticks
+    cdef readonly Py_ssize_t limit_concurrency
+    cdef readonly object loop
+    cdef readonly long long max_body_bytes
+    cdef readonly Py_ssize_t max_fields
+    cdef readonly Py_ssize_t max_head_bytes
+    cdef readonly Py_ssize_t max_target_bytes
+    cdef public long long requests_total
+    cdef readonly str root_path
+    cdef readonly str root_path_mode
+    cdef readonly dict state
+    cdef readonly object task_context
+    cdef readonly set tasks
+    cdef readonly bint uses_eager_tasks
+    cdef readonly int write_ticks

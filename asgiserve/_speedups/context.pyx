@@ -1,0 +1,55 @@
+# cython: language_level=3, freethreading_compatible=True
+"""Accelerated twin of ``connection/context.py``: what all connections of a worker share."""
+
+from asgiserve._speedups.http1_framing cimport DefaultFields
+
+import contextvars
+import math
+
+from asgiserve._speedups.http_cycle import has_eager_tasks
+
+__all__ = ["TICK_S", "WorkerContext", "to_ticks"]
+
+TICK_S = 0.25
+
+HTTP_EXTENSIONS = {"http.response.trailers": {}, "http.response.early_hint": {}}
+REQUEST_TRAILERS_EXTENSION = {"http.request.trailers": {}}
+
+
+cdef class WorkerContext:
+    """Shared by the connections of one event loop, and changed only in its thread."""
+
+    def __init__(self, app, config, loop, *, dict state=None, task_context=None, access_log=None):
+        self.app = app
+        self.config = config
+        self.loop = loop
+        self.state = state
+        self.task_context = contextvars.copy_context() if task_context is None else task_context
+        self.access_log = access_log
+        self.uses_eager_tasks = has_eager_tasks(loop)
+        self.connections = set()
+        self.tasks = set()
+        self.default_fields = DefaultFields(
+            b"asgiserve" if config.server_header else None,
+            [(name.encode("latin-1"), value.encode("latin-1")) for name, value in config.headers],
+        )
+        self.extensions = dict(HTTP_EXTENSIONS)
+        self.delivers_request_trailers = bool(config.request_trailers)
+        if self.delivers_request_trailers:
+            self.extensions.update(REQUEST_TRAILERS_EXTENSION)
+        self.root_path = config.root_path
+        self.root_path_mode = config.root_path_mode
+        self.max_target_bytes = config.limit_request_target
+        self.max_head_bytes = config.limit_request_head
+        self.max_fields = config.limit_request_fields
+        self.max_body_bytes = -1 if config.limit_request_body is None else config.limit_request_body
+        self.limit_concurrency = config.limit_concurrency or 0
+        self.header_ticks = to_ticks(config.timeout_request_header)
+        self.keep_alive_ticks = to_ticks(config.timeout_keep_alive)
+        self.body_ticks = to_ticks(config.timeout_request_body)
+        self.write_ticks = to_ticks(config.timeout_write)
+
+
+def to_ticks(timeout_s):
+    """How many ticks last at least *timeout_s* seconds, whenever the first of them comes."""
+    return math.ceil(timeout_s / TICK_S) + 1

@@ -1,0 +1,379 @@
+# cython: language_level=3, freethreading_compatible=True
+"""Accelerated twin of ``connection/http1_connection.py``: an asyncio protocol for HTTP/1.1 (RFC 9112 section 9)."""
+
+from asgiserve._speedups.context cimport WorkerContext
+from asgiserve._speedups.flow_control cimport ReadGate
+from asgiserve._speedups.http1_cycle cimport CycleOwner, Http1Cycle
+from asgiserve._speedups.http1_framing cimport frame_error
+from asgiserve._speedups.http1_parser cimport RequestHead, RequestParser
+from asgiserve._speedups.scope cimport ScopeFactory
+
+import logging
+
+from asgiserve._speedups.context import to_ticks
+from asgiserve.connection.addresses import address_pair, address_text, local_address
+from asgiserve.connection.app_errors import (
+    is_disconnect,
+    log_app_error,
+    log_no_answer,
+    log_short_body,
+)
+from asgiserve.errors import HttpRequestError
+
+__all__ = ["Http1Connection", "Phase"]
+
+logger = logging.getLogger("asgiserve.error")
+
+cdef Py_ssize_t DRAIN_LIMIT_BYTES = 65536
+cdef int LINGER_TICKS = to_ticks(2.0)
+
+
+cdef class Http1Connection(CycleOwner):
+    """One HTTP/1.1 connection of *worker*."""
+
+    def __init__(self, WorkerContext worker):
+        CycleOwner.__init__(self, worker)
+        self._parser = RequestParser(
+            self, worker.max_target_bytes, worker.max_head_bytes, worker.max_fields
+        )
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport):
+        """Note the addresses and give the client its time for a first head."""
+        cdef WorkerContext worker = self.worker
+        client = address_pair(transport.get_extra_info("peername"))
+        self.client_text = address_text(client)
+        self._transport = transport
+        self._read_gate = ReadGate(transport)
+        self.write_gate.attach(transport)
+        self._scopes = ScopeFactory(
+            "https" if transport.get_extra_info("sslcontext") else "http",
+            local_address(transport.get_extra_info("sockname")),
+            client,
+            worker.state,
+            worker.extensions,
+            worker.root_path,
+            worker.root_path_mode,
+        )
+        worker.connections.add(self)
+        self._enter(Phase.NEW)
+
+    def data_received(self, bytes data):
+        """Parse *data*; requests that become complete are served from within."""
+        if self._phase >= Phase.LINGER:
+            return
+        try:
+            self._parser.feed(data)
+        except HttpRequestError as exc:
+            self._refuse(exc)
+        else:
+            self._after_feed()
+
+    def eof_received(self):
+        """The client has ended its side; it may still read, so what it asked for is answered."""
+        cdef Http1Cycle cycle = self._cycle
+        self._is_eof = True
+        if self._phase != Phase.REQUEST or cycle is None:
+            return False
+        if not self._is_message_complete:
+            cycle.disconnect()
+            return False
+        cycle.tell_disconnect()
+        # TLS cannot be closed by halves.
+        return self._transport.get_extra_info("sslcontext") is None
+
+    def connection_lost(self, exc):
+        """The transport is gone: tell the application and let go of everything."""
+        cdef Http1Cycle cycle = self._cycle
+        self._enter(Phase.CLOSED)
+        self.worker.connections.discard(self)
+        self._cycle = None
+        if cycle is not None:
+            cycle.disconnect()
+            cycle.log_access()
+        self.write_gate.open()
+
+    def pause_writing(self):
+        """The peer reads too slowly: ``send`` waits, and no further request is begun."""
+        self.write_gate.close()
+
+    def resume_writing(self):
+        """The peer has read on."""
+        self.write_gate.open()
+        if self._phase == Phase.IDLE:
+            self._enter(Phase.IDLE)
+            self._resume_parsing()
+
+    # RequestSink
+
+    cpdef object on_head(self, RequestHead head):
+        """A request begins."""
+        cdef WorkerContext worker = self.worker
+        cdef Http1Cycle cycle = Http1Cycle(self, head)
+        self._cycle = cycle
+        self._is_message_complete = False
+        self._received_bytes = 0
+        if 0 <= worker.max_body_bytes < head.body_size:
+            raise HttpRequestError(
+                f"content-length {head.body_size} is over the limit of"
+                f" {worker.max_body_bytes} bytes",
+                status=413,
+            )
+        if worker.limit_concurrency and worker.active_requests >= worker.limit_concurrency:
+            raise HttpRequestError("the server is at its limit of concurrent requests", status=503)
+        cycle.scope = self._scopes.http(head)
+        self._enter(Phase.REQUEST)
+
+    cpdef object on_body(self, bytes data):
+        """A piece of the request body has come."""
+        cdef long long max_body_bytes = self.worker.max_body_bytes
+        self._received_bytes += len(data)
+        if 0 <= max_body_bytes < self._received_bytes:
+            raise HttpRequestError(f"the body is over the limit of {max_body_bytes} bytes", status=413)
+        if self._phase == Phase.DRAIN:
+            self._drained_bytes += len(data)
+        elif self._cycle is not None:
+            self._cycle.is_continue_due = False
+            self._cycle.add_body(data)
+
+    cpdef object on_end(self, list trailers):
+        """The request is complete: serve it, and go on parsing only if that is over already."""
+        cdef Http1Cycle cycle = self._cycle
+        self._is_message_complete = True
+        if cycle is not None:
+            self._read_ticks = 0
+            cycle.end_body(trailers if self.worker.delivers_request_trailers else None)
+            if not cycle.is_started:
+                self._start(cycle)
+        elif self._phase == Phase.DRAIN:
+            self._next_request()
+        if self._phase != Phase.IDLE or not self.write_gate.is_open:
+            self._parser.pause()
+
+    # CycleOwner
+
+    cpdef object on_body_taken(self):
+        """The application has caught up with the body."""
+        if self._phase == Phase.REQUEST and not self._is_message_complete:
+            self._read_gate.update(0)
+            self._read_ticks = self.worker.body_ticks
+
+    cpdef object on_response_end(self, Http1Cycle cycle):
+        """The answer is complete; what follows depends on the request body and on persistence."""
+        self.worker.requests_total += 1
+        self._cycle = None
+        cycle.log_access()
+        if self.framer.missing_bytes:
+            log_short_body(cycle.head, self.framer.missing_bytes)
+        if not self.framer.keep_alive or self.worker.is_draining:
+            self._close_after_response()
+        elif self._is_message_complete:
+            self._next_request()
+        elif cycle.head.body_size - self._received_bytes > DRAIN_LIMIT_BYTES:
+            self._linger()
+        else:
+            self._drained_bytes = 0
+            self._enter(Phase.DRAIN)
+            self._read_gate.update(0)
+
+    cpdef object on_app_done(self, Http1Cycle cycle, exc):
+        """The application has ended: if its answer is not complete, end it in its stead."""
+        self.worker.active_requests -= 1
+        if exc is not None and not (cycle.is_disconnect_told and is_disconnect(exc)):
+            log_app_error(exc, cycle.head)
+        if cycle is not self._cycle:
+            return None
+        if cycle.is_disconnect_told and exc is None:
+            # It saw that the client had gone, or was about to be cut off, and came to an end.
+            self._cut_off()
+            return None
+        if exc is None:
+            log_no_answer(cycle.head, cycle.has_started_response())
+        if cycle.has_started_response():
+            self._cut_off()
+        else:
+            self._answer(500, "the application failed to answer")
+
+    # What the server calls.
+
+    def start_draining(self):
+        """Close the connection as soon as it owes no answer."""
+        if self._phase == Phase.NEW or self._phase == Phase.IDLE:
+            self._close()
+
+    def tell_disconnect(self):
+        """Tell an application that is still at it to come to an end."""
+        cdef Http1Cycle cycle = self._cycle
+        if cycle is None:
+            return
+        if cycle.has_started_response():
+            cycle.disconnect()
+            self.write_gate.wake()
+        else:
+            cycle.tell_disconnect()
+
+    def abort(self):
+        """Close at once; what has not been sent is lost."""
+        self._enter(Phase.CLOSED)
+        self._transport.abort()
+
+    def on_tick(self):
+        """One tick of the worker's timer has passed."""
+        if self._read_ticks:
+            self._read_ticks -= 1
+            if not self._read_ticks:
+                self._on_read_timeout()
+        if self._phase >= Phase.LINGER or not self.write_gate.is_open:
+            if self.write_gate.count_stalled_tick() > self.worker.write_ticks:
+                logger.debug("%s - the peer does not read", self.client_text)
+                self.abort()
+
+    # Phases and time-outs.
+
+    cdef int _enter(self, Phase phase) except -1:
+        cdef WorkerContext worker = self.worker
+        cdef Phase previous = self._phase
+        self._phase = phase
+        if phase == Phase.IDLE:
+            self._read_ticks = worker.keep_alive_ticks
+        elif phase == Phase.REQUEST or phase == Phase.DRAIN:
+            self._read_ticks = worker.body_ticks
+        elif phase == Phase.NEW or (phase == Phase.HEAD and previous != Phase.NEW):
+            # The deadline is absolute: on a new connection it runs from its beginning.
+            self._read_ticks = worker.header_ticks
+        elif phase != Phase.HEAD:
+            self._read_ticks = LINGER_TICKS if phase == Phase.LINGER else 0
+        return 0
+
+    cdef int _on_read_timeout(self) except -1:
+        if self._phase == Phase.HEAD:
+            self._refuse(HttpRequestError("the request head took too long", status=408))
+        elif self._phase == Phase.REQUEST:
+            self._refuse(HttpRequestError("the request body stalled", status=408))
+        else:
+            self._close()
+        return 0
+
+    # Serving.
+
+    cdef int _after_feed(self) except -1:
+        """All that came is parsed: start what was waiting for it, and set flow control and time-outs."""
+        cdef Http1Cycle cycle = self._cycle
+        if cycle is not None and not cycle.is_started:
+            self._start(cycle)
+        if self._phase == Phase.REQUEST and cycle is not None:
+            if self._is_message_complete:
+                self._read_gate.update(self._parser.buffered)
+            else:
+                self._read_gate.update(cycle.queued_bytes)
+                # While the socket is paused it is the application that is slow, not the peer.
+                self._read_ticks = self.worker.body_ticks if self._read_gate.is_open else 0
+        elif self._phase == Phase.DRAIN:
+            self._read_ticks = self.worker.body_ticks
+            if self._drained_bytes > DRAIN_LIMIT_BYTES:
+                self._linger()
+        elif self._phase == Phase.IDLE or self._phase == Phase.NEW:
+            self._read_gate.update(self._parser.buffered)
+            if self._parser.is_mid_message:
+                self._enter(Phase.HEAD)
+        return 0
+
+    cdef int _start(self, Http1Cycle cycle) except -1:
+        cdef WorkerContext worker = self.worker
+        worker.active_requests += 1
+        cycle.start(worker.app, worker.loop, worker.task_context.copy(), worker.uses_eager_tasks)
+        return 0
+
+    cdef int _next_request(self) except -1:
+        self._enter(Phase.IDLE)
+        if not self.write_gate.is_open:
+            # The peer has yet to read what it got; resume_writing goes on from here.
+            self._read_ticks = 0
+        elif self._parser.buffered:
+            # Not from here: this may be inside of the application's send().
+            self.worker.loop.call_soon(self._resume_parsing)
+        elif self._is_eof:
+            self._close()
+        else:
+            self._parser.resume()
+        return 0
+
+    def _resume_parsing(self):
+        """Go on with the bytes that were kept while a request was served."""
+        if self._phase != Phase.IDLE or not self.write_gate.is_open:
+            return
+        try:
+            self._parser.resume()
+        except HttpRequestError as exc:
+            self._refuse(exc)
+            return
+        self._after_feed()
+        if self._is_eof and (self._phase == Phase.IDLE or self._phase == Phase.HEAD):
+            self._close()
+
+    # Ends.
+
+    cdef int _refuse(self, error) except -1:
+        """Answer a request that is not acceptable, if the wire still allows an answer, and close."""
+        logger.debug("%s - refused with %d: %s", self.client_text, error.status, error.reason)
+        self._is_message_complete = False
+        if self._phase == Phase.DRAIN:
+            self._close()
+        elif self._cycle is not None and self._cycle.has_started_response():
+            self._cut_off()
+        else:
+            self._answer(error.status, error.reason)
+        return 0
+
+    cdef int _answer(self, int status, str reason) except -1:
+        """Answer the current request in the application's stead, and close."""
+        cdef WorkerContext worker = self.worker
+        cdef Http1Cycle cycle = self._cycle
+        self._cycle = None
+        if cycle is not None:
+            cycle.answer(status, reason)
+            cycle.log_access()
+            cycle.disconnect()
+        else:
+            self.write_gate.write(frame_error(status, reason, worker.default_fields, False))
+            if worker.access_log is not None:
+                worker.access_log.write(self.client_text, "-", b"-", "1.1", status, 0, 0.0)
+        self._close_after_response()
+        return 0
+
+    cdef int _cut_off(self) except -1:
+        """End a response that cannot be completed so that the client can tell."""
+        cdef Http1Cycle cycle = self._cycle
+        self._cycle = None
+        if cycle is not None:
+            cycle.log_access()
+            cycle.disconnect()
+        if self.framer.is_close_delimited:
+            # An orderly close would be the mark of a complete body.
+            self.abort()
+        else:
+            self._close()
+        return 0
+
+    cdef int _close_after_response(self) except -1:
+        if self._is_message_complete:
+            self._close()
+        else:
+            self._linger()
+        return 0
+
+    cdef int _linger(self) except -1:
+        """Close our side and read on for a while (RFC 9112 section 9.6)."""
+        if self._is_eof or not self._transport.can_write_eof():
+            self._close()
+            return 0
+        self._enter(Phase.LINGER)
+        self._read_gate.update(0)
+        self._transport.write_eof()
+        return 0
+
+    cdef int _close(self) except -1:
+        self._enter(Phase.CLOSED)
+        self._transport.close()
+        return 0

@@ -1,0 +1,30 @@
+# cython: language_level=3, freethreading_compatible=True
+
+from asgiserve._speedups.context cimport WorkerContext
+from asgiserve._speedups.flow_control cimport WriteGate
+from asgiserve._speedups.http1_framing cimport ResponseFramer
+from asgiserve._speedups.http1_parser cimport RequestHead, RequestSink
+from asgiserve._speedups.http_cycle cimport HttpCycle
+
+
+cdef class CycleOwner(RequestSink):
+    cdef readonly WorkerContext worker
+    cdef readonly ResponseFramer framer
+    cdef readonly WriteGate write_gate
+    cdef readonly str client_text
+
+    cpdef object on_body_taken(self)
+    cpdef object on_response_end(self, Http1Cycle cycle)
+    cpdef object on_app_done(self, Http1Cycle cycle, exc)
+
+
+cdef class Http1Cycle(HttpCycle):
+    cdef readonly RequestHead head
+    cdef public bint is_continue_due
+    cdef CycleOwner _owner
+    cdef double _started_s
+    cdef int _status
+    cdef list _trailers_out
+
+    cpdef object answer(self, int status, str reason)
+    cpdef object log_access(self)

@@ -1,0 +1,12 @@
+# cython: language_level=3, freethreading_compatible=True
+
+
+cdef class Ready:
+    cdef object _value
+
+
+cdef class Failed(Ready):
+    pass
+
+
+cdef Ready NOTHING
