@@ -6,7 +6,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["AsgiApp", "RecordingApp", "SeenRequest", "answer", "read_body", "scripted_app"]
+__all__ = [
+    "AsgiApp",
+    "RecordingApp",
+    "SeenRequest",
+    "answer",
+    "body",
+    "read_body",
+    "scripted_app",
+    "start",
+    "trailers",
+]
 
 Scope = dict[str, Any]
 Message = dict[str, Any]
@@ -15,21 +25,36 @@ Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+def start(*headers: Any, status: Any = 200, **more: Any) -> Message:
+    """An ``http.response.start``."""
+    return {"type": "http.response.start", "status": status, "headers": list(headers), **more}
+
+
+def body(data: Any = b"", *, more: bool = False) -> Message:
+    """An ``http.response.body``."""
+    return {"type": "http.response.body", "body": data, "more_body": more}
+
+
+def trailers(*headers: Any, more: bool = False) -> Message:
+    """An ``http.response.trailers``."""
+    return {"type": "http.response.trailers", "headers": list(headers), "more_trailers": more}
+
+
 async def read_body(receive: Receive) -> bytes:
     """Receive until the request is complete; a disconnect ends it too."""
-    body = b""
+    data = b""
     while True:
         message = await receive()
-        body += message.get("body", b"")
+        data += message.get("body", b"")
         if message["type"] == "http.disconnect" or not message.get("more_body", False):
-            return body
+            return data
 
 
-async def answer(send: Send, body: bytes = b"", *, status: int = 200, headers: Any = ()) -> None:
+async def answer(send: Send, data: bytes = b"", *, status: int = 200, headers: Any = ()) -> None:
     """Send a whole response with its content-length."""
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
-    await send({"type": "http.response.body", "body": body})
+    length = (b"content-length", str(len(data)).encode())
+    await send(start(*headers, length, status=status))
+    await send(body(data))
 
 
 @dataclass

@@ -203,7 +203,8 @@ class FakeTransport(asyncio.Transport):
         return len(self._buffer)
 
     def can_write_eof(self) -> bool:
-        return True
+        # TLS cannot be closed by halves.
+        return self.get_extra_info("sslcontext") is None
 
     def write_eof(self) -> None:
         self._has_eof_pending = True
