@@ -15,9 +15,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from asgiserve.asgi import http_cycle, scope
+    from asgiserve.asgi import http_cycle, ready, scope
     from asgiserve.codecs import access_line, header_fields, http1_framing, http1_parser, http_date
-    from asgiserve.connection import context, flow_control, http1_connection
+    from asgiserve.connection import context, flow_control, http1_connection, http1_cycle
 
 __all__ = [
     "COLUMN",
@@ -28,11 +28,13 @@ __all__ = [
     "flow_control",
     "header_fields",
     "http1_connection",
+    "http1_cycle",
     "http1_framing",
     "http1_parser",
     "http_cycle",
     "http_date",
     "load_column",
+    "ready",
     "scope",
 ]
 
@@ -47,17 +49,14 @@ TWINNED = {
     "flow_control": "asgiserve.connection.flow_control",
     "header_fields": "asgiserve.codecs.header_fields",
     "http1_connection": "asgiserve.connection.http1_connection",
+    "http1_cycle": "asgiserve.connection.http1_cycle",
     "http1_framing": "asgiserve.codecs.http1_framing",
     "http1_parser": "asgiserve.codecs.http1_parser",
     "http_cycle": "asgiserve.asgi.http_cycle",
     "http_date": "asgiserve.codecs.http_date",
+    "ready": "asgiserve.asgi.ready",
     "scope": "asgiserve.asgi.scope",
 }
-
-# INTERIM, until every module has landed: leave out what is not in the tree yet.
-_HERE = __file__.removesuffix("_twins.py")
-TWINNED = {name: path for name, path in TWINNED.items() if find_spec(path)}
-_UNWRITTEN = {name for name in TWINNED if not os.path.exists(f"{_HERE}_speedups/{name}.pyx")}
 
 
 def choose_column(mode: str) -> Column:
@@ -69,8 +68,6 @@ def choose_column(mode: str) -> Column:
     if mode not in ("auto", "require", "off"):
         raise ImportError(f"ASGISERVE_SPEEDUPS is auto, require or off, not {mode!r}")
     if mode == "off":
-        return "pure"
-    if _UNWRITTEN:  # INTERIM
         return "pure"
     if any(find_spec(f"{SPEEDUPS}.{name}") for name in TWINNED):
         return "compiled"
@@ -89,18 +86,16 @@ def load_column(column: Column) -> dict[str, ModuleType]:
     """
     modules = {}
     for name, pure_name in TWINNED.items():
-        if column == "compiled" and name in _UNWRITTEN:  # INTERIM
-            continue
         full_name = f"{SPEEDUPS}.{name}" if column == "compiled" else pure_name
         try:
             modules[name] = import_module(full_name)
         except ImportError as error:
-            if _UNWRITTEN:  # INTERIM
-                continue
+            # A mate that it cimports may be what is missing.
+            culprit = error.name if (error.name or "").startswith(SPEEDUPS) else full_name
             raise ImportError(
-                f"the {column} column of asgiserve is incomplete: {full_name}: {error}; install "
+                f"the {column} column of asgiserve is incomplete: {culprit}: {error}; install "
                 "asgiserve again, or set ASGISERVE_SPEEDUPS=off for the pure one",
-                name=full_name,
+                name=culprit,
             ) from error
     return modules
 
@@ -108,4 +103,5 @@ def load_column(column: Column) -> dict[str, ModuleType]:
 COLUMN: Column = choose_column(os.environ.get("ASGISERVE_SPEEDUPS") or "auto")
 globals().update(load_column(COLUMN))
 
-LLHTTP_VERSION: str | None = getattr(globals().get("http1_parser"), "LLHTTP_VERSION", None)
+# The pure parser is none of llhttp.
+LLHTTP_VERSION: str | None = getattr(http1_parser, "LLHTTP_VERSION", None)

@@ -89,7 +89,34 @@ cdef list METHODS = [
 cdef bytes CHUNKED = b"chunked"
 
 cdef class RequestHead:
-    """The head of a request (RFC 9112 section 2.1)."""
+    """A complete request head."""
+
+    def __init__(
+        self,
+        str method,
+        bytes target,
+        str http_version,
+        list headers,
+        content_length=-1,
+        bint is_chunked=False,
+        bint keep_alive=True,
+        bint expects_continue=False,
+        upgrade=None,
+        bint accepts_trailers=False,
+    ):
+        self.method = method
+        self.target = target
+        self.http_version = http_version
+        self.headers = headers
+        self.content_length = content_length
+        self.is_chunked = is_chunked
+        self.keep_alive = keep_alive
+        self.expects_continue = expects_continue
+        self.upgrade = upgrade
+        self.accepts_trailers = accepts_trailers
+        self.is_head_method = method == "HEAD"
+        self.is_http_1_0 = http_version == "1.0"
+        self.body_size = content_length
 
 
 cdef class RequestSink:

@@ -1,7 +1,7 @@
 # cython: language_level=3, freethreading_compatible=True
 """Accelerated twin of ``asgi/ready.py``: awaitables that have nothing to wait for."""
 
-__all__ = ["NOTHING", "Failed", "Ready"]
+__all__ = ["Failed", "Ready"]
 
 
 cdef class Ready:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, NoReturn
 
-__all__ = ["NOTHING", "Failed", "Ready"]
+__all__ = ["Failed", "Ready"]
 
 
 class Ready:
