@@ -6,8 +6,10 @@ import enum
 import importlib
 import inspect
 import re
+import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,6 +22,9 @@ from asgiserve._twins import SPEEDUPS, TWINNED
 from tests.columns import COLUMNS, environment_of
 
 PACKAGE = Path(asgiserve.__path__[0])
+
+# Only their own module makes these, the compiled one by filling the fields of an empty object.
+MADE_WITHIN = {"RequestHead"}
 
 needs_both_columns = pytest.mark.skipif(
     "compiled" not in COLUMNS, reason="the compiled column is not part of this run"
@@ -70,9 +75,14 @@ def parameters_of(function: Any) -> list[tuple[str, Any, Any]]:
 def constructor_parameters_of(compiled: type) -> list[tuple[str, Any, Any]]:
     """As parameters_of(), read from the source: a compiled constructor has no signature."""
     source = (PACKAGE / "_speedups" / f"{compiled.__module__.rpartition('.')[2]}.pyx").read_text()
-    body = re.search(rf"^cdef class {compiled.__name__}\b.*:\n((?:    .*\n|\n)*)", source, re.M)
-    assert body is not None
-    found = re.search(r"^    def __init__\(((?:.|\n)*?)\):$", body[1], re.M)
+    bodies = [
+        re.search(rf"^cdef class {base.__name__}\b.*:\n((?:    .*\n|\n)*)", source, re.M)
+        for base in compiled.__mro__
+        if base.__module__ == compiled.__module__
+    ]
+    assert all(bodies), f"no class statement for {compiled}"
+    constructors = [re.search(r"^    def __init__\(((?:.|\n)*?)\):$", b[1], re.M) for b in bodies]
+    found = next(filter(None, constructors), None)
     if found is None:
         return []
     plain = []
@@ -111,12 +121,12 @@ def test_twins_export_the_same_kinds_and_parameters(twins):
         kind = kind_of(ours)
         assert kind_of(theirs) == kind, name
         if kind == "constant":
-            assert theirs == ours, name
+            assert theirs == ours or type(theirs).__name__ == type(ours).__name__ != "object", name
         elif kind == "enum":
             assert list(theirs.__members__.items()) == list(ours.__members__.items()), name
-        elif kind == "class":
+        elif kind == "class" and name not in MADE_WITHIN:
             assert constructor_parameters_of(theirs) == parameters_of(ours), name
-        else:
+        elif kind != "class":
             assert parameters_of(theirs) == parameters_of(ours), name
 
 
@@ -155,13 +165,15 @@ def test_pure_twins_keep_their_fields_in_slots(twins):
 # The chooser ---------------------------------------------------------------------------------
 
 
-def run_with_speedups(mode: str, code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_with_speedups(
+    mode: str, code: str, directory: Path = PACKAGE.parent
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", code],
-        env={**environment_of("pure"), "ASGISERVE_SPEEDUPS": mode, **environment},
+        env={**environment_of("pure"), "ASGISERVE_SPEEDUPS": mode},
         capture_output=True,
         text=True,
-        cwd=PACKAGE.parent,
+        cwd=directory,
     )
 
 
@@ -214,6 +226,18 @@ def test_require_fails_when_nothing_was_built():
 def test_half_built_column_is_an_error_that_names_the_module(mode, name):
     done = run_with_speedups(mode, HIDE.format(names={name}) + PRINT_COLUMN)
     assert done.returncode == 1
-    assert f"the compiled column of asgiserve is incomplete: asgiserve._speedups.{name}" in (
-        done.stderr
-    )
+    # The first module in the list that needs the missing one, and then the missing one itself.
+    assert "the compiled column of asgiserve is incomplete" in done.stderr
+    assert f"No module named 'asgiserve._speedups.{name}'" in done.stderr
+
+
+@needs_both_columns
+@pytest.mark.parametrize("mode", ["auto", "require"])
+def test_built_module_that_cannot_be_imported_is_an_error_that_names_it(mode, tmp_path):
+    ignored = shutil.ignore_patterns("*.pyx", "*.pxd", "__pycache__")
+    copy = shutil.copytree(PACKAGE, tmp_path / "asgiserve", ignore=ignored)
+    library = find_spec(f"{SPEEDUPS}.http_date").origin
+    (copy / "_speedups" / Path(library).name).write_bytes(b"not a library")
+    done = run_with_speedups(mode, PRINT_COLUMN, tmp_path)
+    assert done.returncode == 1
+    assert "is incomplete: asgiserve._speedups.http_date: " in done.stderr
