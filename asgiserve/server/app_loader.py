@@ -1,0 +1,254 @@
+"""From ``Config.app`` to the ASGI 3 application that is served: import, factory, adapters."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import logging
+import os
+import pkgutil
+import sys
+from collections.abc import Callable, Iterable
+from importlib.util import find_spec
+from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+from asgiserve.errors import ConfigError, StartupError
+from asgiserve.middleware.asgi2 import ASGI2Adapter
+from asgiserve.middleware.proxy_headers import ProxyHeadersMiddleware
+from asgiserve.middleware.wsgi import adapt_wsgi
+
+if TYPE_CHECKING:
+    from asgiserve.config import Config
+
+__all__ = ["check_env_file", "detect_interface", "load_app"]
+
+logger = logging.getLogger("asgiserve.error")
+
+# How many names an error message lists.
+MAX_NAMES = 10
+
+
+def load_app(config: Config) -> Any:
+    """Import the application if need be, and wrap it into what *config* asks for.
+
+    Raises:
+        ConfigError: the environment file needs a package that is not installed.
+        StartupError: the application cannot be imported or made, or is none.
+    """
+    load_env_file(config)
+    if isinstance(config.app, str):
+        if config.app_dir is not None:
+            put_first_on_path(os.path.abspath(config.app_dir))
+        app, name = import_app(config.app), repr(config.app)
+    else:
+        app, name = config.app, type(config.app).__name__
+    if not callable(app):
+        raise StartupError(f"{name} is {describe(app)}, not an application")
+    if config.factory or is_plain_factory(app):
+        if not config.factory:
+            logger.warning("%s takes no arguments: used as a factory; say so with factory", name)
+        app = call_factory(app, name)
+    return wrap_app(app, name, config)
+
+
+def wrap_app(app: Any, name: str, config: Config) -> Any:
+    """Put the adapters and middleware that *config* asks for around *app*."""
+    interface = config.interface
+    if interface == "auto":
+        interface = detect_interface(app)
+        if interface != "asgi3":
+            logger.info("%s is taken for an application of interface %s", name, interface)
+    if interface == "wsgi":
+        app = adapt_wsgi(app)
+    elif interface == "asgi2":
+        app = ASGI2Adapter(app)
+    if config.proxy_headers and config.forwarded_allow_ips:
+        use_forwarded = config.forwarded_header == "forwarded"
+        app = ProxyHeadersMiddleware(
+            app, trusted_hosts=list(config.forwarded_allow_ips), use_forwarded=use_forwarded
+        )
+    return app
+
+
+def check_env_file(config: Config) -> None:
+    """Raise a ConfigError if *config* names an environment file that nothing here can read."""
+    if config.env_file is not None and find_spec("dotenv") is None:
+        raise ConfigError("env_file: needs python-dotenv: pip install python-dotenv")
+
+
+def load_env_file(config: Config) -> None:
+    """Set what is not set yet in the environment of the application."""
+    check_env_file(config)
+    if config.env_file is not None:
+        logger.info("Loading environment from %r", config.env_file)
+        importlib.import_module("dotenv").load_dotenv(config.env_file)
+
+
+def put_first_on_path(directory: str) -> None:
+    """Have modules of *directory* found before all others."""
+    if sys.path[:1] != [directory]:
+        sys.path.insert(0, directory)
+
+
+def import_app(import_string: str) -> Any:
+    """What *import_string*, ``module:attribute``, names.
+
+    Raises:
+        StartupError: there is no such thing, or importing it raised.
+    """
+    module_name, _, attributes = import_string.partition(":")
+    thing: Any = import_module(module_name, import_string)
+    path = module_name
+    for attribute in attributes.split("."):
+        try:
+            thing = getattr(thing, attribute)
+        except AttributeError:
+            names = suggest(attribute, public_names(thing))
+            raise StartupError(
+                f"cannot load {import_string!r}: {path!r} has no attribute {attribute!r}; {names}"
+            ) from None
+        path = f"{path}.{attribute}"
+    return thing
+
+
+def import_module(name: str, import_string: str) -> ModuleType:
+    """Import the module *name*; what it raises is logged with the user's part of the traceback."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if first_foreign_frame(error.__traceback__) is None and is_part_of(error.name, name):
+            missing = error.name or name
+            raise StartupError(
+                f"cannot load {import_string!r}: there is no module {missing!r}; "
+                f"{suggest(missing, importable_names(missing))}"
+            ) from None
+        raise explain_failure(f"importing {name!r}", error) from error
+    except SystemExit as error:
+        raise StartupError(
+            f"cannot load {import_string!r}: importing {name!r} called sys.exit({error.code!r})"
+        ) from None
+    except Exception as error:
+        raise explain_failure(f"importing {name!r}", error) from error
+
+
+def call_factory(factory: Callable[[], Any], name: str) -> Any:
+    """The application that *factory* makes.
+
+    Raises:
+        StartupError: it raised, or what it made is no application.
+    """
+    try:
+        app = factory()
+    except Exception as error:
+        raise explain_failure(f"calling the factory {name}", error) from error
+    if inspect.iscoroutine(app):
+        app.close()
+        raise StartupError(f"the factory {name} is a coroutine function; make it a plain one")
+    if not callable(app):
+        raise StartupError(f"the factory {name} gave {describe(app)}, not an application")
+    return app
+
+
+def explain_failure(action: str, error: Exception) -> StartupError:
+    """Log the traceback of *error* from the application's first frame on; give the one line."""
+    trace = first_foreign_frame(error.__traceback__)
+    logger.error("Exception while %s", action, exc_info=(type(error), error, trace))
+    return StartupError(f"{action} raised {type(error).__name__}: {error}")
+
+
+def first_foreign_frame(trace: TracebackType | None) -> TracebackType | None:
+    """The part of *trace* below this module and importlib; None if no other code had run."""
+    own_files = (__file__, importlib.__file__)
+    while trace is not None:
+        filename = trace.tb_frame.f_code.co_filename
+        if filename not in own_files and not filename.startswith("<frozen importlib"):
+            return trace
+        trace = trace.tb_next
+    return None
+
+
+def is_part_of(missing: str | None, name: str) -> bool:
+    """Whether *missing* is the module *name* or one of the packages that it is in."""
+    return missing is not None and f"{name}.".startswith(f"{missing}.")
+
+
+def importable_names(missing: str) -> list[str]:
+    """The modules that stand where *missing* was looked for first."""
+    package, _, _ = missing.rpartition(".")
+    if package:
+        parent = sys.modules.get(package)
+        path = list(getattr(parent, "__path__", []))
+        return [f"{package}.{module.name}" for module in pkgutil.iter_modules(path)]
+    return [module.name for module in pkgutil.iter_modules(sys.path[:1])]
+
+
+def public_names(thing: Any) -> list[str]:
+    """The names of *thing* that may be an application: those of callables that it defines."""
+    names = [name for name in vars(thing) if not name.startswith("_")] if has_dict(thing) else []
+    callables = {name: getattr(thing, name, None) for name in names}
+    module = getattr(thing, "__name__", None)
+    own = [
+        name
+        for name, value in callables.items()
+        if callable(value) and (not inspect.isclass(value) or value.__module__ == module)
+    ]
+    return own or names
+
+
+def has_dict(thing: Any) -> bool:
+    """Whether `vars` works on *thing*."""
+    return hasattr(thing, "__dict__")
+
+
+def suggest(wanted: str, names: Iterable[str]) -> str:
+    """Say which of *names*, the likely ones first, could be meant by *wanted*."""
+    others = sorted(names)
+    likely = difflib.get_close_matches(wanted, others, n=MAX_NAMES)
+    listed = likely + [name for name in others if name not in likely]
+    if not listed:
+        return "there is nothing else"
+    more = f" and {len(listed) - MAX_NAMES} more" if len(listed) > MAX_NAMES else ""
+    return f"there is {', '.join(listed[:MAX_NAMES])}{more}"
+
+
+def describe(thing: Any) -> str:
+    """*thing* by its type."""
+    return "None" if thing is None else f"a {type(thing).__name__}"
+
+
+def is_plain_factory(app: Any) -> bool:
+    """Whether *app* is a plain function without parameters, which no interface calls."""
+    return inspect.isfunction(app) and not inspect.signature(app).parameters
+
+
+def detect_interface(app: Any) -> str:
+    """Tell ``asgi3``, ``asgi2`` and ``wsgi`` applications apart by how they can be called.
+
+    A coroutine function is ASGI 3, as is whatever takes three arguments. A class, or a plain
+    callable that takes exactly one argument, is ASGI 2 (as ``asgiref.compatibility`` has it). A
+    plain callable that takes exactly two is WSGI: no version of ASGI calls with two. Anything
+    else is taken for ASGI 3.
+    """
+    if getattr(app, "_asgi_single_callable", False):
+        return "asgi3"
+    if getattr(app, "_asgi_double_callable", False):
+        return "asgi2"
+    if inspect.isclass(app):
+        return "asgi3" if hasattr(app, "__await__") else "asgi2"
+    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(type(app).__call__):
+        return "asgi3"
+    counts = [count for count in (1, 2, 3) if accepts(app, count)]
+    if counts == [1]:
+        return "asgi2"
+    return "wsgi" if counts == [2] else "asgi3"
+
+
+def accepts(function: Any, count: int) -> bool:
+    """Whether *function* can be called with *count* positional arguments."""
+    try:
+        inspect.signature(function).bind(*range(count))
+    except (TypeError, ValueError):
+        return False
+    return True
