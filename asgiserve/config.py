@@ -21,6 +21,7 @@ from asgiserve.logging_defaults import LOGGING_CONFIG as LOGGING_CONFIG
 from asgiserve.option_kinds import Kind, choice, integer, optional, seconds, size
 
 __all__ = [
+    "DEFAULTS",
     "LOGGING_CONFIG",
     "OPTIONS",
     "Config",
@@ -90,27 +91,6 @@ class Config:
     )
     _: KW_ONLY
 
-    host: str = option("127.0.0.1", kinds.TEXT, ADDRESS, "Bind a TCP socket to this host.")
-    port: int = option(
-        8000, integer(0, 65535), ADDRESS, "Bind a TCP socket to this port; 0 picks a free one."
-    )
-    uds: str | os.PathLike[str] | None = option(
-        None, optional(kinds.PATH), ADDRESS, "Bind a unix socket at this path."
-    )
-    uds_permissions: int = option(
-        0o666, kinds.FILE_MODE, ADDRESS, "File mode of unix sockets, in octal."
-    )
-    fd: int | None = option(
-        None, optional(integer(0)), ADDRESS, "Listen on the socket of this file descriptor."
-    )
-    bind: Sequence[str] = option(
-        (),
-        kinds.BINDS,
-        ADDRESS,
-        "Listen here: HOST:PORT, [IPV6]:PORT, unix:PATH or fd://NUMBER; may be repeated.",
-    )
-    backlog: int = option(2048, integer(1), ADDRESS, "Connections that may wait to be accepted.")
-
     factory: bool = option(
         False, kinds.SWITCH, APPLICATION, "Call APP without arguments to get the application."
     )
@@ -144,6 +124,27 @@ class Config:
         APPLICATION,
         "Set the application's environment from this file.",
     )
+
+    host: str = option("127.0.0.1", kinds.TEXT, ADDRESS, "Bind a TCP socket to this host.")
+    port: int = option(
+        8000, integer(0, 65535), ADDRESS, "Bind a TCP socket to this port; 0 picks a free one."
+    )
+    uds: str | os.PathLike[str] | None = option(
+        None, optional(kinds.PATH), ADDRESS, "Bind a unix socket at this path."
+    )
+    uds_permissions: int = option(
+        0o666, kinds.FILE_MODE, ADDRESS, "File mode of unix sockets, in octal."
+    )
+    fd: int | None = option(
+        None, optional(integer(0)), ADDRESS, "Listen on the socket of this file descriptor."
+    )
+    bind: Sequence[str] = option(
+        (),
+        kinds.BINDS,
+        ADDRESS,
+        "Listen here: HOST:PORT, [IPV6]:PORT, unix:PATH or fd://NUMBER; may be repeated.",
+    )
+    backlog: int = option(2048, integer(1), ADDRESS, "Connections that may wait to be accepted.")
 
     headers: Iterable[tuple[str, str]] = option(
         (), kinds.FIELDS, RESPONSES, "Default response header; may be repeated.", flag="--header"
@@ -271,7 +272,7 @@ class Config:
 
 
 OPTIONS: dict[str, Option] = {each.name: each.metadata["option"] for each in fields(Config)}
-_DEFAULTS = {each.name: each.default for each in fields(Config)}
+DEFAULTS: dict[str, Any] = {each.name: each.default for each in fields(Config)}
 
 
 def parse_option(name: str, value: object) -> Any:
@@ -297,7 +298,7 @@ def unknown_option_message(name: str) -> str:
 
 def _check_conflicts(config: Config) -> None:
     def is_changed(name: str) -> bool:
-        return bool(getattr(config, name) != _DEFAULTS[name])
+        return bool(getattr(config, name) != DEFAULTS[name])
 
     sockets = [name for name in ("bind", "fd", "uds") if is_changed(name)]
     if sockets:

@@ -53,7 +53,7 @@ LOOP_NAMES = ("auto", "asyncio", "uvloop", "none")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 section 5.5
 _INTEGER = re.compile(r"-?[0-9]+")
-_IMPORT_STRING = re.compile(r"[^\s:]+:[^\s:]+")
+_IMPORT_STRING = re.compile(r"[^\s:.]+(\.[^\s:.]+)*:[^\s:.]+(\.[^\s:.]+)*")
 _TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 _FALSE_WORDS = frozenset({"0", "false", "no", "off"})
 # The server frames messages itself: a default header of these names would contradict it.
@@ -217,11 +217,16 @@ def _to_file_mode(value: Any) -> int:
 
 
 def _to_list(value: Any, separator: str) -> list[Any]:
-    if isinstance(value, str):
-        return [item.strip() for item in value.split(separator) if item.strip()]
     if isinstance(value, Mapping):
         return list(value.items())
-    return list(value)
+    items: list[Any] = []
+    for item in [value] if isinstance(value, str) else value:
+        # A repeated flag may hold several at once, too.
+        if isinstance(item, str):
+            items += [part.strip() for part in item.split(separator) if part.strip()]
+        else:
+            items.append(item)
+    return items
 
 
 def _to_binds(value: Any) -> tuple[str, ...]:

@@ -1,0 +1,56 @@
+"""asgiserve: an ASGI server, compiled over llhttp, with a pure-Python twin of every hot module."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asgiserve.version import __version__
+
+if TYPE_CHECKING:
+    from asgiserve.config import Config
+    from asgiserve.server.server import Server
+
+__all__ = ["Config", "Server", "__version__", "run"]
+
+STARTUP_FAILURE = 3
+
+
+def run(app: Any, **options: Any) -> None:
+    """Serve *app* until a signal stops the server.
+
+    Args:
+        app: an import string ``module:attribute``, or an application.
+        options: those of `Config`.
+
+    Raises:
+        ConfigError: an option is not allowed.
+        SystemExit: with status 3 when the server could not start, and with status 1 when the
+            application's shutdown failed.
+    """
+    import logging
+
+    from asgiserve.config import Config
+    from asgiserve.errors import StartupError
+    from asgiserve.server.server import Server
+
+    server = Server(Config(app, **options))
+    try:
+        server.run()
+    except StartupError as error:
+        logging.getLogger("asgiserve.error").error("%s", error)
+        raise SystemExit(STARTUP_FAILURE) from None
+    if server.exit_status:
+        raise SystemExit(server.exit_status)
+
+
+def __getattr__(name: str) -> Any:
+    """Import `Config` and `Server` when they are first asked for: a bare import stays cheap."""
+    if name == "Config":
+        from asgiserve.config import Config
+
+        return Config
+    if name == "Server":
+        from asgiserve.server.server import Server
+
+        return Server
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

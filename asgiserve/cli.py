@@ -1,0 +1,188 @@
+"""The command ``asgiserve``: options from the table in ``config``, errors in one line, exit codes.
+
+Status 0 is a clean stop, 2 a mistake in the options, 3 a server that could not start.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, NoReturn
+
+import click
+
+from asgiserve import STARTUP_FAILURE
+from asgiserve.config import DEFAULTS, OPTIONS, Config, Option
+from asgiserve.config_sources import Settings, Sourced, collect_settings, format_config
+from asgiserve.errors import ConfigError, StartupError
+from asgiserve.version import __version__
+
+__all__ = ["main"]
+
+USAGE_ERROR = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command with *arguments*, by default those of the process, and exit."""
+    sys.exit(run_command(arguments))
+
+
+def run_command(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with *arguments*; give the exit status."""
+    try:
+        status = command.main(arguments, prog_name="asgiserve", standalone_mode=False)
+    except click.ClickException as error:
+        return report(error.format_message(), USAGE_ERROR)
+    except ConfigError as error:
+        return report(str(error), USAGE_ERROR)
+    except StartupError as error:
+        return report(str(error), STARTUP_FAILURE)
+    return int(status or 0)
+
+
+def report(message: str, status: int) -> int:
+    """Say *message* in one line on standard error; give *status* back."""
+    click.echo(f"asgiserve: error: {' '.join(message.split())}", err=True)
+    return status
+
+
+class GroupedCommand(click.Command):
+    """A command whose ``--help`` lists the options under the headings of their groups."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the sections, in the order of `OPTIONS`."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None and isinstance(parameter, click.Option):
+                option = OPTIONS.get(parameter.name or "")
+                sections.setdefault(option.group if option else "Command", []).append(record)
+        for heading, records in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+def make_parameter(name: str, option: Option) -> click.Parameter:
+    """The parameter of the command for the option *name*; `Config` checks its value."""
+    if name == "app":
+        return click.Argument(["app"], required=False)
+    flag = flag_of(name)
+    text = option.help + describe_default(name, option)
+    if option.kind.is_switch:
+        negative = flag.replace("--", "--no-", 1)
+        return click.Option([f"{flag}/{negative}", name], default=None, help=text)
+    metavar = option.kind.metavar
+    if option.kind.choices:
+        metavar = f"[{metavar}]"
+    is_repeatable = option.kind.separator is not None
+    return click.Option([flag, name], multiple=is_repeatable, metavar=metavar, help=text)
+
+
+def describe_default(name: str, option: Option) -> str:
+    """The default of the option *name* for its help text, where there is something to say."""
+    value = DEFAULTS[name]
+    if option.kind.is_switch or value in (None, "", "default", ()):
+        return ""
+    shown = f"{value:o}" if option.kind.unit == "octal" else value
+    return f" [default: {shown}]"
+
+
+def make_command(callback: Callable[..., int]) -> click.Command:
+    """The command, with a parameter for each option and those that only the command has."""
+    parameters = [make_parameter(name, option) for name, option in OPTIONS.items()]
+    parameters += [
+        click.Option(["--config"], metavar="FILE", help="Read options from this TOML file."),
+        click.Option(
+            ["--print-config"], is_flag=True, help="Print each option with its source, and exit."
+        ),
+        click.Option(
+            ["--check-config"], is_flag=True, help="Check the options without importing APP."
+        ),
+        click.Option(["--version"], is_flag=True, help="Print what would run, and exit."),
+    ]
+    return GroupedCommand(
+        "asgiserve",
+        params=parameters,
+        callback=callback,
+        context_settings={"max_content_width": 100},
+        help="Serve the ASGI application APP, an import string MODULE:ATTRIBUTE.\n\n"
+        "Options also come from the environment (ASGISERVE_PORT), and from asgiserve.toml or "
+        "[tool.asgiserve] in pyproject.toml; the command line comes first, the file last.",
+    )
+
+
+def execute(
+    config: str | None, print_config: bool, check_config: bool, version: bool, **given: Any
+) -> int:
+    """Do what the command line says; give the exit status."""
+    if version:
+        click.echo(describe_version())
+        return 0
+    settings = collect_settings(from_command_line(given), config, os.environ)
+    if print_config:
+        click.echo(format_config(settings))
+    if check_config:
+        check(settings.make_config())
+    if print_config or check_config:
+        return 0
+    return serve(settings)
+
+
+def from_command_line(given: dict[str, Any]) -> dict[str, Sourced]:
+    """The options that were given, under the names of their flags."""
+    return {
+        name: Sourced(value, "the command line" if name == "app" else flag_of(name))
+        for name, value in given.items()
+        if value is not None and value != ()
+    }
+
+
+def flag_of(name: str) -> str:
+    """How the option *name* is written on the command line."""
+    return OPTIONS[name].flag or f"--{name.replace('_', '-')}"
+
+
+def check(config: Config) -> None:
+    """Check what can be without importing the application.
+
+    Raises:
+        ConfigError: something would fail.
+    """
+    from asgiserve.log import configure_logging
+    from asgiserve.server.app_loader import check_env_file
+    from asgiserve.server.event_loop import choose_loop_factory
+
+    configure_logging(config)
+    check_env_file(config)
+    choose_loop_factory(config.loop)
+
+
+def serve(settings: Settings) -> int:
+    """Serve until a signal; give the exit status."""
+    config = settings.make_config()
+    from asgiserve.server.server import Server
+
+    server = Server(config)
+    server.run()
+    return server.exit_status
+
+
+def describe_version() -> str:
+    """What would run: asgiserve, its column, llhttp, uvloop and Python."""
+    from asgiserve._twins import COLUMN, LLHTTP_VERSION
+
+    parts = [f"{COLUMN} column"]
+    if LLHTTP_VERSION:
+        parts.append(f"llhttp {LLHTTP_VERSION}")
+    try:
+        parts.append(f"uvloop {version('uvloop')}")
+    except PackageNotFoundError:
+        parts.append("no uvloop")
+    parts.append(f"{platform.python_implementation()} {platform.python_version()}")
+    return f"asgiserve {__version__} ({', '.join(parts)})"
+
+
+command = make_command(execute)

@@ -1,0 +1,196 @@
+"""Where options come from: command line, then environment, then a TOML file, then defaults.
+
+Each value remembers its source, so that an error and ``--print-config`` can name it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from asgiserve.config import (
+    LOGGING_CONFIG,
+    OPTIONS,
+    Config,
+    OptionError,
+    parse_option,
+    unknown_option_message,
+)
+from asgiserve.errors import ConfigError
+
+__all__ = ["Settings", "Sourced", "collect_settings", "format_config"]
+
+ENV_PREFIX = "ASGISERVE_"
+CONFIG_FILE_VARIABLE = "ASGISERVE_CONFIG"
+# Variables of the build and of the choice of a column; ASGISERVE_TEST_* belong to the tests.
+OTHER_VARIABLES = frozenset(
+    {
+        CONFIG_FILE_VARIABLE,
+        "ASGISERVE_BUILD",
+        "ASGISERVE_CFLAGS",
+        "ASGISERVE_LLHTTP",
+        "ASGISERVE_SPEEDUPS",
+    }
+)
+TEST_PREFIX = "ASGISERVE_TEST_"
+
+DEFAULT = "default"
+
+
+class Sourced(NamedTuple):
+    """A value, and what gave it."""
+
+    value: Any
+    source: str
+
+
+@dataclass(slots=True)
+class Settings:
+    """The options that were given, each with its source."""
+
+    values: dict[str, Sourced] = field(default_factory=dict)
+
+    def add(self, name: str, value: object, source: str) -> None:
+        """Take the option *name* from *source*, unless a source before it gave the option.
+
+        Raises:
+            ConfigError: there is no such option, or the value is not allowed.
+        """
+        if name not in OPTIONS:
+            raise ConfigError(f"{unknown_option_message(name)} (from {source})")
+        try:
+            sourced = Sourced(parse_option(name, value), source)
+        except OptionError as error:
+            raise ConfigError(f"{error} (from {source})") from None
+        self.values.setdefault(name, sourced)
+
+    def make_config(self) -> Config:
+        """The configuration that these settings and the defaults are.
+
+        Raises:
+            ConfigError: the application is missing, or options are in conflict.
+        """
+        if "app" not in self.values:
+            raise ConfigError("app: missing; give MODULE:ATTRIBUTE, as in asgiserve main:app")
+        try:
+            return Config(**{name: sourced.value for name, sourced in self.values.items()})
+        except OptionError as error:
+            given = [name for name in error.names if name in self.values]
+            sources = ", ".join(f"{name} from {self.values[name].source}" for name in given)
+            raise ConfigError(f"{error} ({sources})" if sources else str(error)) from None
+
+    def source_of(self, name: str) -> str:
+        """What gave the option *name*."""
+        if name in self.values:
+            return self.values[name].source
+        variable = OPTIONS[name].fallback_env
+        return variable if variable and variable in os.environ else DEFAULT
+
+
+def collect_settings(
+    command_line: Mapping[str, Sourced], config_file: str | None, environ: Mapping[str, str]
+) -> Settings:
+    """Put the sources together, the strongest first.
+
+    Args:
+        command_line: what was given there, by name.
+        config_file: the value of ``--config``, None to look for a file in the current directory.
+        environ: the process's environment.
+
+    Raises:
+        ConfigError: a source cannot be read, or holds something that is not allowed.
+    """
+    settings = Settings()
+    for name, (value, flag) in command_line.items():
+        settings.add(name, value, flag)
+    for variable, text in sorted(environ.items()):
+        name = option_of(variable)
+        # Compose files and the like set what is empty to say that it is not there.
+        if name and text:
+            settings.add(name, text, variable)
+    table, source = read_config_file(config_file or environ.get(CONFIG_FILE_VARIABLE))
+    for name, value in table.items():
+        settings.add(name, value, source)
+    return settings
+
+
+def option_of(variable: str) -> str:
+    """The option that an environment variable sets; "" for a variable that is none of ours."""
+    is_other = variable in OTHER_VARIABLES or variable.startswith(TEST_PREFIX)
+    if is_other or not variable.startswith(ENV_PREFIX):
+        return ""
+    return variable.removeprefix(ENV_PREFIX).lower()
+
+
+def read_config_file(path: str | None) -> tuple[Mapping[str, Any], str]:
+    """The table of options in the file at *path* or in the current directory, and its source.
+
+    In the current directory ``asgiserve.toml`` comes before ``[tool.asgiserve]`` in
+    ``pyproject.toml``. Relative paths in it start at the current directory.
+
+    Raises:
+        ConfigError: the file cannot be read, or is not as it should be.
+    """
+    if path:
+        return read_table(Path(path))
+    for candidate in (Path("asgiserve.toml"), Path("pyproject.toml")):
+        if candidate.is_file():
+            table, source = read_table(candidate)
+            if table:
+                return table, source
+    return {}, ""
+
+
+def read_table(path: Path) -> tuple[Mapping[str, Any], str]:
+    """The options of one TOML file, and what to call it."""
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"config: {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigError(f"config: {path}: {error}") from None
+    if path.name != "pyproject.toml":
+        return document, str(path)
+    source = f"[tool.asgiserve] in {path}"
+    table = document.get("tool", {}).get("asgiserve", {})
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"config: {source} is not a table")
+    return table, source
+
+
+def format_config(settings: Settings) -> str:
+    """Every option as a line of TOML with its source as comment: a file that may be kept."""
+    # Without an application the others can still be shown.
+    is_complete = "app" in settings.values
+    shown = settings if is_complete else Settings({**settings.values, "app": Sourced("-:-", "")})
+    config = shown.make_config()
+    lines = []
+    group = ""
+    for name, option in OPTIONS.items():
+        if option.group != group:
+            group = option.group
+            lines += ["", f"# {group}"]
+        if name == "app" and not is_complete:
+            lines.append("# app is not given")
+            continue
+        line = f"{name} = {format_value(name, getattr(config, name))}"
+        lines.append(f"{line:<44} # {settings.source_of(name)}")
+    return "\n".join(lines[1:])
+
+
+def format_value(name: str, value: Any) -> str:
+    """*value* of the option *name* as TOML."""
+    if value is None:
+        return '"none"'
+    if value is LOGGING_CONFIG:
+        return '"default"'
+    if OPTIONS[name].kind.unit == "octal":
+        return f"0o{value:o}"
+    if name == "headers":
+        value = [f"{field_name}: {field_value}" for field_name, field_value in value]
+    return json.dumps(value)
