@@ -13,7 +13,8 @@ TWINNED = {path.stem for path in Path("asgiserve/_speedups").glob("*.pyx")}
 
 def check_sdist(path: str) -> None:
     """An sdist has all that a build offline and a test run need."""
-    names = {name.partition("/")[2] for name in tarfile.open(path).getnames()}
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
     wanted = {f"vendor/llhttp/{name}" for name in LLHTTP_FILES}
     wanted |= {f"asgiserve/_speedups/{name}.pyx" for name in TWINNED}
     wanted |= {str(path) for path in Path("asgiserve").rglob("*.py")}
