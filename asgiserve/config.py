@@ -16,6 +16,7 @@ from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import IO, Any
 
 from asgiserve import option_kinds as kinds
+from asgiserve import server_kinds
 from asgiserve.errors import ConfigError
 from asgiserve.logging_defaults import LOGGING_CONFIG as LOGGING_CONFIG
 from asgiserve.option_kinds import Kind, choice, integer, optional, seconds, size
@@ -85,7 +86,9 @@ class Config:
     app: Any = field(
         metadata={
             "option": Option(
-                kinds.APP, APPLICATION, "Application to serve: an import string MODULE:ATTRIBUTE."
+                server_kinds.APP,
+                APPLICATION,
+                "Application to serve: an import string MODULE:ATTRIBUTE.",
             )
         }
     )
@@ -114,7 +117,7 @@ class Config:
     )
     loop: str = option(
         "auto",
-        kinds.LOOP,
+        server_kinds.LOOP,
         APPLICATION,
         "Event loop, or a factory of one; auto: uvloop where installed.",
     )
@@ -140,14 +143,18 @@ class Config:
     )
     bind: Sequence[str] = option(
         (),
-        kinds.BINDS,
+        server_kinds.BINDS,
         ADDRESS,
         "Listen here: HOST:PORT, [IPV6]:PORT, unix:PATH or fd://NUMBER; may be repeated.",
     )
     backlog: int = option(2048, integer(1), ADDRESS, "Connections that may wait to be accepted.")
 
     headers: Iterable[tuple[str, str]] = option(
-        (), kinds.FIELDS, RESPONSES, "Default response header; may be repeated.", flag="--header"
+        (),
+        server_kinds.FIELDS,
+        RESPONSES,
+        "Default response header; may be repeated.",
+        flag="--header",
     )
     server_header: bool = option(True, kinds.SWITCH, RESPONSES, "Send a Server header.")
     date_header: bool = option(True, kinds.SWITCH, RESPONSES, "Send a Date header.")
@@ -166,7 +173,7 @@ class Config:
     )
     forwarded_allow_ips: Sequence[str] | None = option(
         None,
-        kinds.HOSTS,
+        server_kinds.HOSTS,
         PROXIES,
         "Trusted proxies: addresses, networks or socket paths, with commas; * trusts all. "
         f"[default: $FORWARDED_ALLOW_IPS or {TRUSTED_BY_DEFAULT}]",
@@ -179,7 +186,7 @@ class Config:
         "Which headers trusted proxies send: X-Forwarded-For and -Proto, or Forwarded (RFC 7239).",
     )
     root_path: str = option(
-        "", kinds.ROOT_PATH, PROXIES, "Path below which the application is mounted."
+        "", server_kinds.ROOT_PATH, PROXIES, "Path below which the application is mounted."
     )
     root_path_mode: str = option(
         "auto",
@@ -245,13 +252,13 @@ class Config:
     log_config: Mapping[str, Any] | str | os.PathLike[str] | RawConfigParser | IO[Any] | None = (
         option(
             "default",
-            optional(kinds.LOG_CONFIG),
+            optional(server_kinds.LOG_CONFIG),
             LOGGING,
             "Logging configuration: .ini, .json, .yaml or .toml.",
         )
     )
     log_level: str | int | None = option(
-        None, optional(kinds.LOG_LEVEL), LOGGING, "Log this level and above. [default: info]"
+        None, optional(server_kinds.LOG_LEVEL), LOGGING, "Log this level and above. [default: info]"
     )
     access_log: bool = option(True, kinds.SWITCH, LOGGING, "Log a line for each request.")
     use_colors: bool | None = option(

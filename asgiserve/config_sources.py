@@ -112,7 +112,7 @@ def collect_settings(
         name = option_of(variable)
         # Compose files and the like set what is empty to say that it is not there.
         if name and text:
-            settings.add(name, text, variable)
+            settings.add(name, split_text(name, text), variable)
     table, source = read_config_file(config_file or environ.get(CONFIG_FILE_VARIABLE))
     for name, value in table.items():
         settings.add(name, value, source)
@@ -125,6 +125,14 @@ def option_of(variable: str) -> str:
     if is_other or not variable.startswith(ENV_PREFIX):
         return ""
     return variable.removeprefix(ENV_PREFIX).lower()
+
+
+def split_text(name: str, text: str) -> str | list[str]:
+    """*text* for the option *name*, as a list if the option is one."""
+    separator = OPTIONS[name].kind.separator if name in OPTIONS else None
+    if separator is None:
+        return text
+    return [item.strip() for item in text.split(separator) if item.strip()]
 
 
 def read_config_file(path: str | None) -> tuple[Mapping[str, Any], str]:

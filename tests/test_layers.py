@@ -31,6 +31,7 @@ LAYERS = {
             "log_formatters",
             "logging_defaults",
             "option_kinds",
+            "server_kinds",
             "version",
         ),
         0,

@@ -1,0 +1,153 @@
+"""What the values of a server's own options may be: addresses, header fields, log levels and so on.
+
+What they are made of, and the kinds that any program could have, stand in ``option_kinds``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from configparser import RawConfigParser
+from ipaddress import ip_network
+from typing import Any
+
+from asgiserve.bind_address import parse_bind_address
+from asgiserve.logging_defaults import LOGGING_CONFIG
+from asgiserve.option_kinds import (
+    Kind,
+    choice,
+    is_integer,
+    to_existing_file,
+    to_integer,
+    to_text,
+)
+
+__all__ = ["APP", "BINDS", "FIELDS", "HOSTS", "LOG_CONFIG", "LOG_LEVEL", "LOOP", "ROOT_PATH"]
+
+LOG_LEVEL_NAMES = ("critical", "error", "warning", "info", "debug", "trace")
+LOOP_NAMES = ("auto", "asyncio", "uvloop", "none")
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
+_FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 section 5.5
+_IMPORT_STRING = re.compile(r"[^\s:.]+(\.[^\s:.]+)*:[^\s:.]+(\.[^\s:.]+)*")
+# The server frames messages itself: a default header of these names would contradict it.
+_FRAMING_FIELDS = frozenset(
+    {"connection", "content-length", "keep-alive", "trailer", "transfer-encoding", "upgrade"}
+)
+
+
+def split_items(value: str | Iterable[str]) -> list[str]:
+    """The items of *value*, be they separated by commas or already apart."""
+    parts = [value] if isinstance(value, str) else value
+    return [item.strip() for part in parts for item in part.split(",") if item.strip()]
+
+
+def _to_binds(value: Any) -> tuple[str, ...]:
+    texts = split_items(value)
+    for text in texts:
+        parse_bind_address(text)
+    return tuple(texts)
+
+
+def _to_hosts(value: Any) -> list[str]:
+    hosts = [to_text(host) for host in split_items(value)]
+    for host in hosts:
+        # A mistaken network would otherwise pass as the name of a socket, and trust nobody.
+        if "/" in host and not host.startswith("/"):
+            ip_network(host)
+    return hosts
+
+
+def _to_fields(value: Any) -> list[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        value = value.items()
+    return [_to_field(item) for item in ([value] if isinstance(value, str) else value)]
+
+
+def _to_field(item: str | Sequence[str]) -> tuple[str, str]:
+    name, value = item.split(":", 1) if isinstance(item, str) else item
+    name, value = to_text(name).strip(" \t"), to_text(value).strip(" \t")
+    if (
+        not _TOKEN.fullmatch(name)
+        or not _FIELD_VALUE.fullmatch(value)
+        or name.lower() in _FRAMING_FIELDS
+    ):
+        raise ValueError
+    return name, value
+
+
+def _to_log_level(value: Any) -> str | int:
+    if is_integer(value):
+        number = to_integer(value)
+        if number < 0:
+            raise ValueError
+        return number
+    return str(choice(*LOG_LEVEL_NAMES).convert(value))
+
+
+def _to_log_config(value: Any) -> Any:
+    if value == "default":
+        return LOGGING_CONFIG
+    if isinstance(value, (Mapping, RawConfigParser)) or hasattr(value, "readline"):
+        return value
+    return to_existing_file(value)
+
+
+def _to_app(value: Any) -> Any:
+    if value is None:
+        raise TypeError
+    return _to_import_string(value) if isinstance(value, str) else value
+
+
+def _to_import_string(value: Any) -> str:
+    if not _IMPORT_STRING.fullmatch(to_text(value)):
+        raise ValueError
+    return str(value)
+
+
+def _to_loop(value: Any) -> str:
+    return str(value) if value in LOOP_NAMES else _to_import_string(value)
+
+
+def _to_root_path(value: Any) -> str:
+    path = to_text(value).rstrip("/")
+    if path and (not path.startswith("/") or not path.isprintable() or set(path) & set("?#")):
+        raise ValueError
+    return path
+
+
+APP = Kind(_to_app, "MODULE:ATTRIBUTE or an application", "APP")
+BINDS = Kind(
+    _to_binds,
+    "a list of HOST:PORT, [IPV6]:PORT, unix:PATH or fd://NUMBER",
+    "ADDRESS",
+    separator=",",
+)
+HOSTS = Kind(
+    _to_hosts,
+    "a list of addresses, networks without host bits, socket paths or *",
+    "TEXT",
+    separator=",",
+)
+FIELDS = Kind(
+    _to_fields,
+    "a list of NAME:VALUE, by RFC 9110 and with no name by which the server frames",
+    "NAME:VALUE",
+    separator="\n",
+)
+LOG_LEVEL = Kind(
+    _to_log_level,
+    f"one of {', '.join(LOG_LEVEL_NAMES)} or a level number",
+    "|".join(LOG_LEVEL_NAMES),
+    choices=LOG_LEVEL_NAMES,
+)
+LOG_CONFIG = Kind(_to_log_config, "the path of a file, a dictionary or default", "FILE")
+LOOP = Kind(
+    _to_loop,
+    f"one of {', '.join(LOOP_NAMES)} or MODULE:FACTORY",
+    "|".join(LOOP_NAMES),
+    choices=LOOP_NAMES,
+)
+ROOT_PATH = Kind(
+    _to_root_path, "a path that begins with / and has no ?, # or control characters", "PATH"
+)
