@@ -48,7 +48,7 @@ def check_fields(http_version: str, headers: list[tuple[bytes, bytes]]) -> HttpR
         else:
             if http_version == "1.0":
                 return HttpRequestError("Transfer-Encoding from HTTP/1.0")
-            codings = (codings or []) + list_members(value.lower())
+            codings = (codings or []) + (list_members(value.lower()) if value else [])
         if lengths and codings is not None:
             return HttpRequestError("both Content-Length and Transfer-Encoding")
     if codings is not None:
@@ -66,18 +66,17 @@ def check_codings(codings: list[bytes]) -> HttpRequestError | None:
         return HttpRequestError("the final transfer coding is not chunked")
     if codings.count(b"chunked") > 1:
         return HttpRequestError("chunked more than once")
-    if len(codings) > 1:
-        return HttpRequestError(
-            f"transfer coding {codings[0][:64]!r} is not implemented", status=501
-        )
+    for coding in codings[:-1]:
+        if coding:
+            return HttpRequestError(f"transfer coding {coding[:64]!r} is not served", status=501)
     return None
 
 
 def list_members(value: bytes) -> list[bytes]:
-    """The non-empty members of a comma-separated list (RFC 9110 section 5.6.1)."""
-    return [member for part in value.split(b",") if (member := part.strip(b" \t"))]
+    """The members of a comma-separated list, empty ones too (RFC 9110 section 5.6.1)."""
+    return [part.strip(b" \t") for part in value.split(b",")]
 
 
 def is_continue(value: bytes) -> bool:
     """Whether Expect asks for nothing but ``100-continue`` (RFC 9110 section 10.1.1)."""
-    return all(member == b"100-continue" for member in list_members(value.lower()))
+    return all(member in (b"", b"100-continue") for member in list_members(value.lower()))

@@ -1,0 +1,103 @@
+"""The two request parsers answer alike: same bytes, same pieces, same events, errors and statuses.
+
+The inputs are those of ``request_bytes.py``. CI tries a few thousand; the nightly mode as many as
+``ASGISERVE_PARITY_INPUTS`` says, from the seed ``ASGISERVE_PARITY_SEED`` on (some 4,000 a second)::
+
+    ASGISERVE_PARITY_INPUTS=500000 ASGISERVE_PARITY_SEED=$RANDOM \\
+        python -m pytest tests/parity --timeout 3600
+
+The same under AddressSanitizer (gcc), after a build of the extension for it::
+
+    export ASGISERVE_BUILD=require ASGISERVE_CFLAGS="-fsanitize=address -fno-omit-frame-pointer -g"
+    python setup.py build_ext --inplace --force
+    export LD_PRELOAD="$(gcc -print-file-name=libasan.so)"
+    export ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc ASGISERVE_PARITY_INPUTS=100000
+    python -m pytest tests/parity -p no:faulthandler --timeout 3600
+"""
+
+from __future__ import annotations
+
+import os
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from asgiserve.errors import HttpRequestError
+from tests.columns import COLUMNS, load_namespace
+from tests.parity.request_bytes import Sample, make_sample
+from tests.parser_traces import HEAD_ATTRIBUTES
+
+INPUT_COUNT = int(os.environ.get("ASGISERVE_PARITY_INPUTS") or 5000)
+FIRST_SEED = int(os.environ.get("ASGISERVE_PARITY_SEED") or 0)
+
+pytestmark = pytest.mark.skipif(
+    "compiled" not in COLUMNS, reason="only one column is here to be compared"
+)
+
+
+def observe(impl: SimpleNamespace, sample: Sample, pauses_of: Random | None) -> list[Any]:
+    """Feed *sample* to the parser of one column, and list all that can be seen of it.
+
+    Args:
+        pauses_of: decides after which messages the sink pauses the parser; None for never.
+    """
+    seen: list[Any] = []
+
+    class Sink(impl.http1_parser.RequestSink):  # type: ignore[misc, name-defined]
+        def on_head(self, head: Any) -> None:
+            seen.append(("head", *(getattr(head, name) for name in HEAD_ATTRIBUTES)))
+
+        def on_body(self, data: bytes) -> None:
+            seen.append(("body", data))
+
+        def on_end(self, trailers: list[tuple[bytes, bytes]]) -> None:
+            seen.append(("end", trailers))
+            if pauses_of is not None and pauses_of.randrange(2):
+                parser.pause()
+                seen.append("pause")
+
+    parser = impl.http1_parser.RequestParser(
+        Sink(), sample.max_target_bytes, sample.max_head_bytes, sample.max_fields
+    )
+    try:
+        for piece in sample.pieces:
+            seen.append(("feed", len(piece)))
+            parser.feed(piece)
+            seen.append((parser.buffered, parser.is_mid_message))
+            if pauses_of is not None and pauses_of.randrange(2):
+                seen.append("resume")
+                parser.resume()
+        while parser.buffered:
+            seen.append("resume")
+            parser.resume()
+    except HttpRequestError as error:
+        seen.append(("error", error.status, parser.is_mid_message))
+    return seen
+
+
+def observe_both(sample: Sample, pauses_seed: int | None) -> list[list[Any]]:
+    """What can be seen of each column, the pure one first."""
+    return [
+        observe(load_namespace(name), sample, None if pauses_seed is None else Random(pauses_seed))
+        for name in ("pure", "compiled")
+    ]
+
+
+def test_parsers_answer_alike() -> None:
+    for seed in range(FIRST_SEED, FIRST_SEED + INPUT_COUNT):
+        sample = make_sample(Random(seed))
+        pure, compiled = observe_both(sample, seed if seed % 2 else None)
+        assert compiled == pure, f"seed {seed}: {sample}"
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(random=st.randoms(use_true_random=False), pauses_seed=st.none() | st.integers(0, 255))
+def test_parsers_answer_alike_where_inputs_can_be_shrunk(
+    random: Random, pauses_seed: int | None
+) -> None:
+    pure, compiled = observe_both(make_sample(random), pauses_seed)
+    assert compiled == pure
