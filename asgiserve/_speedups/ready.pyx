@@ -22,6 +22,9 @@ cdef class Ready:
         return self
 
     def __next__(self):
+        if self._value is None:
+            # Without a value Cython returns NULL, and no exception is made only to be unpacked.
+            raise StopIteration
         raise StopIteration(self._value)
 
     def send(self, value):
