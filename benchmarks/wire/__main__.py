@@ -12,10 +12,13 @@ from benchmarks.contenders import CONTENDERS
 from benchmarks.machine import describe_machine, format_header
 from benchmarks.server_process import ServerError
 from benchmarks.wire.functions import list_functions
-from benchmarks.wire.measure import FORMS, count_per_request
+from benchmarks.wire.measure import FORMS, count_harness, count_per_request
 from benchmarks.wire.one_connection import PROTOCOLS
 
 Figures = dict[str, dict[str, float | None]]
+
+# The constant answer over a fake transport, which is taken off the connections' figures.
+HARNESS = "harness"
 
 DEFAULT = ("constant", "asgiserve", "asgiserve-pure", "uvicorn")
 
@@ -48,13 +51,14 @@ def can_count(form: str, name: str) -> bool:
     return form == "server" or (name in PROTOCOLS and name != "constant")
 
 
-def count_figure(form: str, name: str, folder: Path) -> float | None:
+def count_figure(form: str, name: str, folder: Path, harness_count: float) -> float | None:
     """Measure one cell of the table; None when it fails, which is said."""
     try:
-        return count_per_request(form, CONTENDERS[name], folder)
+        count = count_per_request(form, CONTENDERS[name], folder / f"{name}-{form}")
     except (ServerError, ValueError, OSError) as error:
         print(f"  failed: {error}", file=sys.stderr)
         return None
+    return count - harness_count if form == "connection" else count
 
 
 def main() -> int:
@@ -69,16 +73,22 @@ def run(arguments: argparse.Namespace, folder: Path) -> int:
     forms = [arguments.form] if arguments.form else list(FORMS)
     cells = [(n, form) for n in arguments.servers for form in forms if can_count(form, n)]
     figures: Figures = {name: dict.fromkeys(forms) for name in arguments.servers}
+    harness = folder / HARNESS
+    harness_count = count_harness(harness) if "connection" in forms else 0.0
     for number, (name, form) in enumerate(cells, start=1):
         print(f"[{number}/{len(cells)}] {name}, {form}", file=sys.stderr, flush=True)
-        figures[name][form] = count_figure(form, name, folder / f"{name}-{form}")
+        figures[name][form] = count_figure(form, name, folder, harness_count)
     machine = describe_machine({"uvloop", *(CONTENDERS[name].package for name in figures)})
     print(f"User-space instructions per keep-alive GET. {format_header(machine)}\n")
     print(format_table(forms, figures))
-    if arguments.functions:
-        for name, form in cells:
+    for name, form in cells:
+        if arguments.functions and figures[name][form]:
             print(f"\n{name}, {form}, by function:")
-            costs = list_functions(folder / f"{name}-{form}", is_inclusive=arguments.inclusive)
+            costs = list_functions(
+                folder / f"{name}-{form}",
+                harness if form == "connection" else None,
+                is_inclusive=arguments.inclusive,
+            )
             for cost, function in costs[: arguments.functions]:
                 print(f"{cost:>10,.0f}  {function}")
     if arguments.json:

@@ -16,15 +16,21 @@ __all__ = ["list_functions", "parse_annotation"]
 LINE = re.compile(r"^\s*([\d,]+) \(\s*[\d.]+%\)\s+\S*?:(\S.*?)(?: \[[^\]]*\])?$")
 
 
-def list_functions(folder: Path, *, is_inclusive: bool) -> list[tuple[float, str]]:
+def list_functions(
+    folder: Path, harness_folder: Path | None, *, is_inclusive: bool
+) -> list[tuple[float, str]]:
     """List instructions per request and function, the dearest first.
 
     Args:
         folder: what ``count_per_request`` filled.
+        harness_folder: what ``count_harness`` filled, to be taken off; None for nothing.
         is_inclusive: count what a function calls as its own; recursion then counts more than once.
     """
     costs = annotate(folder / "long", is_inclusive)
     costs.subtract(annotate(folder / "short", is_inclusive))
+    if harness_folder is not None:
+        costs.subtract(annotate(harness_folder / "long", is_inclusive))
+        costs.update(annotate(harness_folder / "short", is_inclusive))
     return [(count / DIFFERENCE, function) for function, count in costs.most_common()]
 
 

@@ -1,20 +1,18 @@
 """Instructions per keep-alive GET in two forms: a connection alone, a whole server with sockets.
 
 Each figure is the difference of a long and a short run divided by the difference of their requests,
-so start-up and shutdown cancel out. From the connection's figure the harness is taken off: what it
-counts when a constant answers.
+so start-up and shutdown cancel out.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
 
 from benchmarks.contenders import CONTENDERS, Contender
@@ -22,7 +20,7 @@ from benchmarks.samples import HELLO_BODY, WRK_FIELDS, encode_request
 from benchmarks.server_process import REPOSITORY, ServerError, ServerProcess, find_free_port
 from benchmarks.wire import callgrind
 
-__all__ = ["DIFFERENCE", "FORMS", "count_per_request"]
+__all__ = ["DIFFERENCE", "FORMS", "count_harness", "count_per_request"]
 
 # The short run is long enough for the interpreter to have specialised the bytecode.
 SHORT_RUN = 256
@@ -41,15 +39,12 @@ def count_per_request(form: str, contender: Contender, folder: Path) -> float:
         contender: the server.
         folder: gets callgrind's files, in a subfolder ``short`` and one ``long``.
     """
-    count = count_difference(FORMS[form], contender, folder)
-    return count - count_harness() if form == "connection" else count
+    return count_difference(FORMS[form], contender, folder)
 
 
-@cache
-def count_harness() -> float:
-    """Count what the fake transport and its client cost themselves, once a session."""
-    with tempfile.TemporaryDirectory() as folder:
-        return count_difference(run_connection, CONTENDERS["constant"], Path(folder))
+def count_harness(folder: Path) -> float:
+    """Count what the fake transport and its client cost themselves."""
+    return count_difference(run_connection, CONTENDERS["constant"], folder)
 
 
 def count_difference(count_run: CountRun, contender: Contender, folder: Path) -> float:
@@ -57,6 +52,7 @@ def count_difference(count_run: CountRun, contender: Contender, folder: Path) ->
     runs = {folder / "short": SHORT_RUN, folder / "long": LONG_RUN}
     with ThreadPoolExecutor(len(runs)) as pool:
         for run_folder in runs:
+            shutil.rmtree(run_folder, ignore_errors=True)
             run_folder.mkdir(parents=True)
         results = [pool.submit(count_run, contender, runs[path], path) for path in runs]
         for result in results:
