@@ -134,7 +134,7 @@ def execute(
 def from_command_line(given: dict[str, Any]) -> dict[str, Sourced]:
     """The options that were given, under the names of their flags."""
     return {
-        name: Sourced(value, "the command line" if name == "app" else flag_of(name))
+        name: Sourced(value, f"{'APP' if name == 'app' else flag_of(name)} on the command line")
         for name, value in given.items()
         if value is not None and value != ()
     }

@@ -76,7 +76,9 @@ class Settings:
             ConfigError: the application is missing, or options are in conflict.
         """
         if "app" not in self.values:
-            raise ConfigError("app: missing; give MODULE:ATTRIBUTE, as in asgiserve main:app")
+            raise ConfigError(
+                "app: missing; give APP as MODULE:ATTRIBUTE, as in asgiserve main:app"
+            )
         try:
             return Config(**{name: sourced.value for name, sourced in self.values.items()})
         except OptionError as error:

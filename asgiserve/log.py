@@ -78,7 +78,7 @@ def read_mapping(path: str, suffix: str) -> Mapping[str, Any]:
                 import yaml
             except ImportError:
                 raise ConfigError(
-                    f"log_config: {path} needs PyYAML: pip install asgiserve[yaml]"
+                    f"log_config: {path} needs PyYAML: pip install 'asgiserve[yaml]'"
                 ) from None
             mapping = yaml.safe_load(file)
     if not isinstance(mapping, Mapping):

@@ -75,7 +75,7 @@ def wrap_app(app: Any, name: str, config: Config) -> Any:
 def check_env_file(config: Config) -> None:
     """Raise a ConfigError if *config* names an environment file that nothing here can read."""
     if config.env_file is not None and find_spec("dotenv") is None:
-        raise ConfigError("env_file: needs python-dotenv: pip install python-dotenv")
+        raise ConfigError("env_file: needs python-dotenv: pip install 'asgiserve[dotenv]'")
 
 
 def load_env_file(config: Config) -> None:
