@@ -53,23 +53,29 @@ class ChunkDecoder:
         max_fields: limit for the number of trailers.
     """
 
-    __slots__ = ("_extension_bytes", "_size", "_step", "_trailer_scanner")
+    __slots__ = (
+        "_extension_bytes",
+        "_max_fields",
+        "_max_trailer_bytes",
+        "_size",
+        "_step",
+        "_trailer_scanner",
+        "trailers",
+    )
 
     def __init__(self, max_trailer_bytes: int, max_fields: int) -> None:
+        self.trailers: list[tuple[bytes, bytes]] = []
+        self._max_trailer_bytes = max_trailer_bytes
+        self._max_fields = max_fields
         self._step = Step.SIZE
         self._size = 0
         self._extension_bytes = 0
-        self._trailer_scanner = FieldScanner(max_trailer_bytes, max_fields, follows_chunks=True)
+        self._trailer_scanner: FieldScanner | None = None
 
     @property
     def is_done(self) -> bool:
         """Whether the body and its trailer section are complete."""
         return self._step is Step.DONE
-
-    @property
-    def trailers(self) -> list[tuple[bytes, bytes]]:
-        """The trailer fields, names in lower case."""
-        return self._trailer_scanner.headers
 
     def decode(self, data: bytes, position: int, pieces: list[bytes]) -> int:
         """Decode *data* from *position*, and append its body bytes to *pieces*.
@@ -221,8 +227,17 @@ class ChunkDecoder:
             )
 
     def _read_trailers(self, data: bytes, position: int) -> int:
-        used = self._trailer_scanner.feed(data[position:])
+        scanner = self._trailer_scanner
+        if scanner is None:
+            # Fast lane: hardly any body has trailers.
+            if self._max_trailer_bytes >= 2 and data.startswith(b"\r\n", position):
+                self._step = Step.DONE
+                return position + 2
+            scanner = FieldScanner(self._max_trailer_bytes, self._max_fields, follows_chunks=True)
+            self._trailer_scanner = scanner
+        used = scanner.feed(data[position:])
         if used < 0:
             return len(data)
+        self.trailers = scanner.headers
         self._step = Step.DONE
         return position + used

@@ -9,17 +9,23 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-from asgiserve.codecs.header_fields import LOWER_NAMES, has_list_member, lower_name
+from asgiserve.codecs.header_fields import (
+    LOWER_NAMES,
+    has_list_member,
+    lower_name,
+    parse_content_length,
+)
 from asgiserve.codecs.http1_chunks import MAX_CHUNK_EXTENSION_BYTES, ChunkDecoder
 from asgiserve.codecs.http1_request_line import METHODS, TARGET, TOKEN_BYTES, run_end
 from asgiserve.codecs.http1_syntax import VALUE_BYTES, HeadScanner
-from asgiserve.codecs.request_fields import check_fields
+from asgiserve.codecs.request_fields import CHECKED_NAMES, check_fields
 from asgiserve.errors import HttpRequestError
 
 __all__ = ["MAX_CHUNK_EXTENSION_BYTES", "RequestHead", "RequestParser", "RequestSink"]
 
 EMPTY_LINES = re.compile(rb"[\r\n]*")
 REQUEST_LINE = re.compile(rb"([A-Z-]+) +(" + TARGET + rb") +HTTP/(1\.[01])\r\n")
+MEANINGFUL_NAMES = CHECKED_NAMES | {b"connection", b"te", b"upgrade"}
 # The second alternative takes all from a place where no field line is, and leaves the name empty.
 # A value that ends in a tab is left to the scanner: for llhttp that is not whitespace everywhere.
 FIELD_LINE = re.compile(
@@ -247,21 +253,20 @@ class RequestParser:
             return None
         name, target, version = line.groups()
         method = METHODS.get(name)
+        if method is None or len(target) > self._max_target_bytes:
+            return None
         fields = FIELD_LINE.findall(data, line.end(), head_end - 2)
-        if method is None or len(target) > self._max_target_bytes or len(fields) > self._max_fields:
+        if (fields and not fields[-1][0]) or len(fields) > self._max_fields:
             return None
-        headers: list[tuple[bytes, bytes]] = []
-        for name, value in fields:
-            lower = LOWER_NAMES.get(name)
-            if lower is None:
-                if not name:
-                    return None
-                lower = lower_name(name)
-            headers.append((lower, value))
+        known = LOWER_NAMES.get
+        headers = [(known(name) or lower_name(name), value) for name, value in fields]
+        meaningful = [field for field in headers if field[0] in MEANINGFUL_NAMES]
         http_version = "1.1" if version == b"1.1" else "1.0"
-        if check_fields(http_version, headers) is not None:
+        if check_fields(http_version, meaningful) is not None:
             return None
-        return make_head(method, target, http_version, headers)
+        head = RequestHead(method, target, http_version, headers)
+        read_meaning(head, meaningful)
+        return head
 
     def _read_head_piece(self, data: bytes, position: int) -> int:
         scanner = self._head
@@ -272,7 +277,9 @@ class RequestParser:
         self._head = None
         line = scanner.request_line
         assert line is not None
-        self._begin_body(make_head(line.method, line.target, line.http_version, scanner.headers))
+        head = RequestHead(line.method, line.target, line.http_version, scanner.headers)
+        read_meaning(head, scanner.headers)
+        self._begin_body(head)
         return position + used
 
     def _begin_body(self, head: RequestHead) -> None:
@@ -317,33 +324,33 @@ class RequestParser:
         return position
 
 
-def make_head(
-    method: str, target: bytes, http_version: str, headers: list[tuple[bytes, bytes]]
-) -> RequestHead:
-    """Gather what the fields of a checked head mean."""
-    fields = dict(headers)
-    if len(fields) < len(headers):
-        fields = join_fields(headers)
-    head = RequestHead(method, target, http_version, headers)
-    head.keep_alive = http_version == "1.1"
-    connection = fields.get(b"connection")
-    if connection is not None:
+def read_meaning(head: RequestHead, meaningful: list[tuple[bytes, bytes]]) -> None:
+    """Set the attributes of a checked head that its fields speak of.
+
+    Args:
+        meaningful: its fields, at least those of MEANINGFUL_NAMES.
+    """
+    fields = dict(meaningful)
+    if len(fields) < len(meaningful):
+        fields = join_fields(meaningful)
+    is_http_1_1 = head.keep_alive = head.http_version == "1.1"
+    if b"connection" in fields:
+        connection = fields[b"connection"]
         if has_list_member(connection, b"close"):
             head.keep_alive = False
-        elif not head.keep_alive:
+        elif not is_http_1_1:
             head.keep_alive = has_list_member(connection, b"keep-alive")
         # An HTTP/1.0 peer cannot upgrade (RFC 9110 section 7.8).
-        if http_version == "1.1" and has_list_member(connection, b"upgrade"):
-            head.upgrade = fields.get(b"upgrade")
+        if b"upgrade" in fields and is_http_1_1 and has_list_member(connection, b"upgrade"):
+            head.upgrade = fields[b"upgrade"]
     if b"content-length" in fields:
-        head.content_length = int(fields[b"content-length"].lstrip(b"0") or b"0")
+        head.content_length = parse_content_length(fields[b"content-length"])
     elif b"transfer-encoding" in fields:
         head.is_chunked = True
-    if b"expect" in fields and http_version == "1.1":
+    if b"expect" in fields and is_http_1_1:
         head.expects_continue = has_list_member(fields[b"expect"], b"100-continue")
     if b"te" in fields:
         head.accepts_trailers = has_list_member(fields[b"te"], b"trailers")
-    return head
 
 
 def join_fields(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from asgiserve.codecs.header_fields import is_valid_host, parse_content_length
 from asgiserve.errors import HttpRequestError
 
-__all__ = ["check_fields"]
+__all__ = ["CHECKED_NAMES", "check_fields"]
 
 CHECKED_NAMES = frozenset((b"host", b"content-length", b"transfer-encoding", b"expect"))
 
@@ -22,7 +22,8 @@ def check_fields(http_version: str, headers: list[tuple[bytes, bytes]]) -> HttpR
 
     Args:
         http_version: "1.0" or "1.1".
-        headers: lower-case names, values without whitespace at both ends.
+        headers: lower-case names, values without whitespace at both ends; at least all fields of
+            CHECKED_NAMES.
     """
     hosts = 0
     lengths = 0
