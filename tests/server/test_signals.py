@@ -1,0 +1,51 @@
+"""Catching signals and putting handlers back."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from asgiserve.server.signals import STOP_SIGNALS, catch_stop_signals
+
+
+@pytest.fixture(autouse=True)
+def _same_handlers_after() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    yield
+    assert {number: signal.getsignal(number) for number in STOP_SIGNALS} == before
+
+
+@pytest.mark.parametrize("number", STOP_SIGNALS)
+def test_stop_signal_calls_the_handler(number: signal.Signals) -> None:
+    caught: list[int] = []
+    with catch_stop_signals(lambda number, frame: caught.append(number)):
+        signal.raise_signal(number)
+    assert caught == [number]
+
+
+def test_handlers_of_the_host_are_put_back_after_an_error() -> None:
+    def handler_of_host(number: int, frame: object) -> None:
+        raise AssertionError("never called")
+
+    with catch_stop_signals(handler_of_host):
+        with pytest.raises(RuntimeError), catch_stop_signals(lambda *_: None):
+            raise RuntimeError
+        assert signal.getsignal(signal.SIGTERM) is handler_of_host
+        assert signal.getsignal(signal.SIGINT) is handler_of_host
+
+
+def test_other_threads_leave_handlers_alone() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    seen: list[object] = []
+
+    def run() -> None:
+        with catch_stop_signals(lambda *_: None):
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert seen == [before]
