@@ -1,0 +1,48 @@
+"""Accept errors, thinned out.
+
+When the process is out of file descriptors, asyncio reports up to ``backlog`` failures at once,
+each with its traceback, and tries again after a second; uvloop closes the connection and says
+nothing. Both go on accepting when there are descriptors again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+__all__ = ["thin_out_accept_errors"]
+
+logger = logging.getLogger("asgiserve.error")
+
+# asyncio's words, in BaseSelectorEventLoop._accept_connection.
+ACCEPT_ERROR = "socket.accept() out of system resource"
+REPORT_INTERVAL_S = 10.0
+
+
+@contextmanager
+def thin_out_accept_errors(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Log accept errors of *loop* once in a while; everything else goes where it went before."""
+    previous = loop.get_exception_handler()
+    next_report_s = loop.time()
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        nonlocal next_report_s
+        if context.get("message") != ACCEPT_ERROR:
+            if previous is None:
+                loop.default_exception_handler(context)
+            else:
+                previous(loop, context)
+        elif loop.time() >= next_report_s:
+            next_report_s = loop.time() + REPORT_INTERVAL_S
+            logger.error("Cannot accept connections for now: %s", context.get("exception"))
+
+    loop.set_exception_handler(handle)
+    try:
+        yield
+    finally:
+        # A handler that the application has set meanwhile stays.
+        if loop.get_exception_handler() is handle:
+            loop.set_exception_handler(previous)
