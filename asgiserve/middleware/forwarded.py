@@ -1,0 +1,133 @@
+"""What proxies say of the client: ``X-Forwarded-*``, and ``Forwarded`` (RFC 7239).
+
+Both are read from the right, since every proxy appends: what stands left of the first hop that is
+not trusted, or cannot be read, may be anybody's invention.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from asgiserve.middleware.trusted_hosts import TrustedHosts
+
+__all__ = ["Origin", "read_forwarded", "read_x_forwarded"]
+
+# An element of RFC 7239 section 4. Its grammar wants quotes around ports and brackets, but not all
+# proxies do. Quantifiers are possessive, for time that is linear in hostile input.
+_VALUE = r"""(?:[\w!#$%&'*+.^`|~:\[\]-]++|"(?:[^"\\]++|\\.)*+")"""
+_PAIR = rf"[\w!#$%&'*+.^`|~-]++={_VALUE}"
+_ELEMENT = re.compile(rf"[ \t]*+(?:{_PAIR})?+(?:[ \t]*+;[ \t]*+(?:{_PAIR})?+)*+[ \t]*+", re.ASCII)
+_NAME_AND_VALUE = re.compile(rf"([^=;\s]++)=({_VALUE})", re.ASCII)
+_QUOTED_PAIR = re.compile(r"\\(.)")
+# A quoted string may hold commas; looking for its beginning any further would be quadratic.
+MAX_COMMAS_IN_ELEMENT = 8
+MAX_PORT = 65535
+
+
+@dataclass(slots=True)
+class Origin:
+    """Where a request came from, as far as trusted proxies say so.
+
+    Args:
+        client: address and port of the client; port 0 when it is not known.
+        proto: the scheme of the client's request in lower case, which may be anything.
+    """
+
+    client: tuple[str, int] | None = None
+    proto: str | None = None
+
+
+def read_x_forwarded(for_lines: list[str], proto_lines: list[str], trusted: TrustedHosts) -> Origin:
+    """Read the field lines of ``X-Forwarded-For`` and ``X-Forwarded-Proto``."""
+    origin = Origin()
+    hops = 0
+    for node in reversed(split_list(for_lines)):
+        hops += 1
+        if add_hop(origin, node, trusted):
+            break
+    protos = split_list(proto_lines)
+    if protos:
+        # Proxies append to this list as well, or they replace it by a single member.
+        origin.proto = protos[-min(max(hops, 1), len(protos))].lower()
+    return origin
+
+
+def read_forwarded(lines: list[str], trusted: TrustedHosts) -> Origin:
+    """Read the field lines of ``Forwarded``."""
+    origin = Origin()
+    for element in elements_from_right(lines):
+        if "proto" in element:
+            origin.proto = element["proto"].lower()
+        if add_hop(origin, element.get("for", ""), trusted):
+            break
+    return origin
+
+
+def add_hop(origin: Origin, node: str, trusted: TrustedHosts) -> bool:
+    """Take one more hop to the left into *origin*; True when nothing beyond it is to be believed.
+
+    A hop that hides its address (RFC 7239 section 6.3) or is malformed leaves the one before it.
+    """
+    host, port = split_node(node)
+    verdict = trusted[host]
+    if verdict is None:
+        return True
+    # A name is trusted as a hop, but it is not the address of a client.
+    if host not in trusted.names:
+        origin.client = host, port
+    return not verdict
+
+
+def split_list(lines: list[str]) -> list[str]:
+    """The members of a comma-separated list that may span several lines."""
+    return [member for part in ",".join(lines).split(",") if (member := part.strip())]
+
+
+def split_node(node: str) -> tuple[str, int]:
+    """Split ``address``, ``address:port``, ``[IPv6]`` or ``[IPv6]:port``.
+
+    Returns:
+        Host and port, 0 for none or one that is hidden; a malformed *node* is no host's name.
+    """
+    if node.startswith("["):
+        host, bracket, port = node[1:].partition("]")
+        if not bracket or ":" not in host or (port and not port.startswith(":")):
+            return node, 0
+        port = port[1:]
+    elif node.count(":") == 1:
+        # nginx writes "unix:" for a client on a unix socket.
+        host, _, port = node.partition(":")
+    else:
+        return node, 0
+    if not port or port.startswith("_"):
+        return host, 0
+    if port.isascii() and port.isdecimal() and len(port) <= 5 and int(port) <= MAX_PORT:
+        return host, int(port)
+    return node, 0
+
+
+def elements_from_right(lines: list[str]) -> Iterator[dict[str, str]]:
+    """The elements of ``Forwarded``, last one first, up to the first that is malformed."""
+    for line in reversed(lines):
+        parts = line.split(",")
+        while parts:
+            text = parts.pop()
+            commas = 0
+            while not _ELEMENT.fullmatch(text):
+                if not parts or commas == MAX_COMMAS_IN_ELEMENT:
+                    return
+                text = f"{parts.pop()},{text}"
+                commas += 1
+            pairs = _NAME_AND_VALUE.findall(text)
+            element = {name.lower(): unquote(value) for name, value in pairs}
+            if len(element) != len(pairs):
+                return
+            if element:
+                yield element
+
+
+def unquote(value: str) -> str:
+    """The content of *value*, which is a token or a quoted string."""
+    return _QUOTED_PAIR.sub(r"\1", value[1:-1]) if value.startswith('"') else value

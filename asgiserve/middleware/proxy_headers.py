@@ -1,0 +1,79 @@
+"""Takes the client and the scheme of a request from what trusted proxies say."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import Any
+
+from asgiserve.middleware.forwarded import read_forwarded, read_x_forwarded
+from asgiserve.middleware.trusted_hosts import TrustedHosts
+
+__all__ = ["ProxyHeadersMiddleware"]
+
+X_FORWARDED_FIELDS = frozenset({b"x-forwarded-for", b"x-forwarded-proto"})
+FORWARDED_FIELDS = frozenset({b"forwarded"})
+
+# Proxies name the scheme of HTTP for WebSockets too, and the other way round.
+HTTP_SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
+WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+
+
+class ProxyHeadersMiddleware:
+    """An application that gives *app* scopes with the client, not the proxy, in them.
+
+    Args:
+        app: an ASGI 3 application.
+        trusted_hosts: the proxies, see `TrustedHosts`; peers beside them are not listened to.
+        use_forwarded: read ``Forwarded`` (RFC 7239). Only one of the two kinds of header is read,
+            since a client can freely send the one that its proxy does not know.
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        trusted_hosts: str | Sequence[str] = "127.0.0.1",
+        use_forwarded: bool = False,
+    ) -> None:
+        self.app = app
+        self._trusted = TrustedHosts(trusted_hosts)
+        self._use_forwarded = use_forwarded
+        self._fields = FORWARDED_FIELDS if use_forwarded else X_FORWARDED_FIELDS
+
+    # Not a coroutine function: one that only awaits another costs every request a coroutine.
+    def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Awaitable[None]:
+        """Call the application with *scope*, changed where a trusted proxy says so."""
+        client = scope.get("client")
+        if self._trusted[client[0]] if client else self._is_unix_peer_trusted(scope):
+            fields = self._fields
+            for name, _ in scope.get("headers", ()):
+                if name in fields:
+                    self._rewrite(scope)
+                    break
+        result: Awaitable[None] = self.app(scope, receive, send)
+        return result
+
+    def _is_unix_peer_trusted(self, scope: dict[str, Any]) -> bool:
+        """Whether a peer without an address, thus one on a unix socket, is trusted."""
+        names = self._trusted.names
+        server = scope.get("server")
+        return bool(names) and ("unix" in names or (server is not None and server[0] in names))
+
+    def _rewrite(self, scope: dict[str, Any]) -> None:
+        if self._use_forwarded:
+            origin = read_forwarded(lines_of(scope, b"forwarded"), self._trusted)
+        else:
+            origin = read_x_forwarded(
+                lines_of(scope, b"x-forwarded-for"),
+                lines_of(scope, b"x-forwarded-proto"),
+                self._trusted,
+            )
+        if origin.client is not None:
+            scope["client"] = origin.client
+        schemes = WEBSOCKET_SCHEMES if scope["type"] == "websocket" else HTTP_SCHEMES
+        if origin.proto in schemes:
+            scope["scheme"] = schemes[origin.proto]
+
+
+def lines_of(scope: dict[str, Any], name: bytes) -> list[str]:
+    """The values of every field *name* in *scope*, in their order."""
+    return [value.decode("latin-1") for field, value in scope["headers"] if field == name]
