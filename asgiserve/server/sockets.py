@@ -84,7 +84,7 @@ def bind_listeners(config: Config) -> list[Listener]:
 
 
 def wanted_addresses(config: Config) -> list[BindAddress]:
-    """The addresses of *config*: ``bind`` counts before ``fd``, ``uds``, and ``host``."""
+    """The addresses of *config*, which lets one way to give them exclude the others."""
     if config.bind:
         return [parse_bind_address(text) for text in config.bind]
     if config.fd is not None:

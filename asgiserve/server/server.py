@@ -1,0 +1,300 @@
+"""The server of one process: from the application's import to its shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import platform
+import random
+import socket
+from collections.abc import Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from asgiserve._twins import COLUMN, LLHTTP_VERSION, context, http1_connection
+from asgiserve.asgi.lifespan import Lifespan
+from asgiserve.connection.timeouts import TimeoutTicker
+from asgiserve.errors import StartupError
+from asgiserve.log import configure_logging
+from asgiserve.server.accept_errors import thin_out_accept_errors
+from asgiserve.server.access_log import make_access_log
+from asgiserve.server.app_loader import load_app
+from asgiserve.server.draining import drain
+from asgiserve.server.event_loop import choose_loop_factory, name_loop
+from asgiserve.server.signals import catch_stop_signals
+from asgiserve.server.sockets import Listener, bind_listeners, reason_of
+from asgiserve.server.stop_request import StopRequest
+from asgiserve.version import __version__
+
+if TYPE_CHECKING:
+    from asgiserve.config import Config
+    from asgiserve.connection.context import WorkerContext
+
+__all__ = ["Server"]
+
+logger = logging.getLogger("asgiserve.error")
+
+
+class Server:
+    """Serves one application: by ``run()``, or by ``await serve()`` in a loop that runs already.
+
+    Attributes:
+        started: connections are accepted, or were.
+        servers: the asyncio servers, whose ``sockets`` tell the addresses.
+        exit_status: what the process should exit with: 1 if the application's shutdown failed.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.started = False
+        self.servers: list[asyncio.Server] = []
+        self.exit_status = 0
+        self._request = StopRequest()
+        self._worker: WorkerContext | None = None
+        self._is_loading = False
+        # What shutdown has to do, last thing first.
+        self._undo = AsyncExitStack()
+        self._shutdown_lock = asyncio.Lock()
+        configure_logging(config)
+
+    @property
+    def should_exit(self) -> bool:
+        """Set it, in any thread, to stop the server."""
+        return self._request.should_exit
+
+    @should_exit.setter
+    def should_exit(self, value: bool) -> None:
+        self._next_request().should_exit = value
+
+    @property
+    def force_exit(self) -> bool:
+        """Set it, in any thread, to have what is in flight cut off when the server stops."""
+        return self._request.force_exit
+
+    @force_exit.setter
+    def force_exit(self, value: bool) -> None:
+        self._next_request().force_exit = value
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve in a loop of its own until a signal or ``should_exit`` ends it.
+
+        Raises:
+            StartupError: the server could not start.
+            ConfigError: the application or the event loop cannot be imported.
+        """
+        try:
+            with asyncio.Runner(loop_factory=choose_loop_factory(self.config.loop)) as runner:
+                runner.run(self.serve(sockets))
+        except KeyboardInterrupt:
+            # It came while the loop was set up or closed: a stop like any other.
+            pass
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve in the running loop until a signal or ``should_exit`` ends it.
+
+        Cancelling it stops the server too, without a grace period.
+
+        Args:
+            sockets: listen on these, which are closed at the end, not on what the options say.
+
+        Raises:
+            StartupError: the server could not start.
+            ConfigError: the application cannot be imported.
+        """
+        with self.capture_signals():
+            await self.startup(sockets)
+            try:
+                await self.main_loop()
+            except asyncio.CancelledError:
+                self.force_exit = True
+                raise
+            finally:
+                await self.shutdown()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Import the application, bind, run the application's startup, and accept connections.
+
+        Leaves off where it is when the server is asked to stop meanwhile.
+
+        Raises:
+            StartupError: the server could not start; nothing is left open.
+            ConfigError: the application cannot be imported.
+        """
+        self._next_request().attach(asyncio.get_running_loop())
+        self.started = False
+        self.servers = []
+        self.exit_status = 0
+        async with AsyncExitStack() as undo:
+            undo.callback(self._on_stopped)
+            app = self._load_app()
+            if app is not None:
+                listeners = self._bind(sockets)
+                for listener in listeners:
+                    undo.callback(listener.close)
+                lifespan = Lifespan(app, self.config)
+                undo.push_async_callback(self._stop_lifespan, lifespan)
+                await finish_unless(self._request.force, lifespan.startup())
+                if not self.should_exit:
+                    await self._open(app, lifespan, listeners, undo)
+            self._undo = undo.pop_all()
+
+    async def main_loop(self) -> None:
+        """Wait until something asks the server to stop."""
+        limit = self.config.limit_max_requests
+        if limit is None or self._worker is None:
+            await self._request.stop.wait()
+            return
+        limit += random.randint(0, self.config.limit_max_requests_jitter)
+        while not self._request.stop.is_set():
+            if self._worker.requests_total >= limit:
+                logger.info("Stopping after limit_max_requests of %d", limit)
+                return
+            try:
+                async with asyncio.timeout(context.TICK_S):
+                    await self._request.stop.wait()
+            except TimeoutError:
+                pass
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept no more, bring connections to their end, then run the application's shutdown.
+
+        Args:
+            sockets: ignored, since the server knows its own; here for callers of uvicorn's.
+        """
+        self._request.should_exit = True
+        # A second caller waits for the first.
+        async with self._shutdown_lock:
+            await self._undo.aclose()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Let SIGINT and SIGTERM stop the server; outside of the main thread it does nothing."""
+        with catch_stop_signals(self.handle_exit):
+            yield
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal: one stops, a second forces, a third cuts the lifespan short."""
+        if self._is_loading and frame is not None:
+            # The loop sees nothing until the import is over, which may take long.
+            raise KeyboardInterrupt
+        self._request.escalate()
+
+    def _next_request(self) -> StopRequest:
+        """The request for the run that goes on, or else the next one."""
+        if self._request.is_spent:
+            self._request = StopRequest()
+        return self._request
+
+    def _load_app(self) -> Any:
+        """The application; None when a signal broke its import off."""
+        self._is_loading = True
+        try:
+            return load_app(self.config)
+        except KeyboardInterrupt:
+            self.should_exit = True
+            return None
+        finally:
+            self._is_loading = False
+
+    def _bind(self, sockets: list[socket.socket] | None) -> list[Listener]:
+        if sockets is None:
+            return bind_listeners(self.config)
+        return [Listener(sock) for sock in sockets]
+
+    async def _open(
+        self, app: Any, lifespan: Lifespan, listeners: list[Listener], undo: AsyncExitStack
+    ) -> None:
+        """Accept connections at every listener."""
+        config, loop = self.config, asyncio.get_running_loop()
+        for listener in listeners:
+            listen(listener, config.backlog)
+        access_log = make_access_log(config, loop)
+        if access_log is not None:
+            undo.callback(access_log.flush)
+        worker = context.WorkerContext(
+            app,
+            config,
+            loop,
+            state=lifespan.state,
+            task_context=lifespan.context,
+            access_log=access_log,
+        )
+        ticker = TimeoutTicker(worker)
+        ticker.start()
+        undo.callback(ticker.stop)
+        undo.enter_context(thin_out_accept_errors(loop))
+        undo.push_async_callback(self._close, worker, listeners)
+        for listener in listeners:
+            server = await loop.create_server(
+                lambda: http1_connection.Http1Connection(worker),
+                sock=listener.sock,
+                backlog=config.backlog,
+            )
+            self.servers.append(server)
+        self._worker = worker
+        self.started = True
+        logger.info(
+            "asgiserve %s serves %s (%s); press CTRL+C to stop",
+            __version__,
+            ", ".join(listener.text for listener in listeners),
+            describe_runtime(loop),
+        )
+
+    async def _close(self, worker: WorkerContext, listeners: list[Listener]) -> None:
+        """Accept no more, and bring the connections of *worker* to their end."""
+        for server in self.servers:
+            server.close()
+        for listener in listeners:
+            listener.close()
+        logger.info("Shutting down")
+        await drain(worker, self.config.timeout_graceful_shutdown, self._request.force)
+
+    async def _stop_lifespan(self, lifespan: Lifespan) -> None:
+        await finish_unless(self._request.cut_short, lifespan.shutdown())
+        if lifespan.has_failed:
+            self.exit_status = 1
+
+    def _on_stopped(self) -> None:
+        self._request.detach()
+        self._worker = None
+        if self.started:
+            logger.info("Stopped server process %d", os.getpid())
+
+
+async def finish_unless(event: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Run *work*, and cancel it when *event* is set before it has finished."""
+    task = asyncio.ensure_future(work)
+    watch = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait((task, watch), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        watch.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait((task,))
+    if not task.cancelled():
+        task.result()
+
+
+def listen(listener: Listener, backlog: int) -> None:
+    """Have the kernel take connections for *listener*.
+
+    Raises:
+        StartupError: another server has taken the address meanwhile.
+    """
+    # Not left to the event loop: uvloop does not tell that listen() has failed.
+    try:
+        listener.sock.listen(backlog)
+    except OSError as exc:
+        raise StartupError(f"cannot listen on {listener.text}: {reason_of(exc)}") from exc
+    if listener.has_lost_path():
+        raise StartupError(f"cannot listen on {listener.text}: another server took it over")
+
+
+def describe_runtime(loop: asyncio.AbstractEventLoop) -> str:
+    """What serves: column, llhttp, event loop, Python and process."""
+    llhttp = f", llhttp {LLHTTP_VERSION}" if LLHTTP_VERSION else ""
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return f"{COLUMN} column{llhttp}, {name_loop(loop)}, {python}, pid {os.getpid()}"
