@@ -1,6 +1,8 @@
 # cython: language_level=3, freethreading_compatible=True
 """Accelerated twin of ``connection/http1_connection.py``: an asyncio protocol for HTTP/1.1 (RFC 9112 section 9)."""
 
+from cpython.contextvars cimport PyContext_Copy
+
 from asgiserve._speedups.context cimport WorkerContext
 from asgiserve._speedups.flow_control cimport ReadGate
 from asgiserve._speedups.http1_cycle cimport CycleOwner, Http1Cycle
@@ -164,8 +166,8 @@ cdef class Http1Connection(CycleOwner):
         self.worker.requests_total += 1
         self._cycle = None
         cycle.log_access()
-        if self.framer.missing_bytes:
-            log_short_body(cycle.head, self.framer.missing_bytes)
+        if self.framer.count_missing():
+            log_short_body(cycle.head, self.framer.count_missing())
         if not self.framer.keep_alive or self.worker.is_draining:
             self._close_after_response()
         elif self._is_message_complete:
@@ -264,7 +266,7 @@ cdef class Http1Connection(CycleOwner):
             self._start(cycle)
         if self._phase == Phase.REQUEST and cycle is not None:
             if self._is_message_complete:
-                self._read_gate.update(self._parser.buffered)
+                self._read_gate.update(self._parser.count_buffered())
             else:
                 self._read_gate.update(cycle.queued_bytes)
                 # While the socket is paused it is the application that is slow, not the peer.
@@ -274,15 +276,15 @@ cdef class Http1Connection(CycleOwner):
             if self._drained_bytes > DRAIN_LIMIT_BYTES:
                 self._linger()
         elif self._phase == Phase.IDLE or self._phase == Phase.NEW:
-            self._read_gate.update(self._parser.buffered)
-            if self._parser.is_mid_message:
+            self._read_gate.update(self._parser.count_buffered())
+            if self._parser.has_open_message():
                 self._enter(Phase.HEAD)
         return 0
 
     cdef int _start(self, Http1Cycle cycle) except -1:
         cdef WorkerContext worker = self.worker
         worker.active_requests += 1
-        cycle.start(worker.app, worker.loop, worker.task_context.copy(), worker.uses_eager_tasks)
+        cycle.start(worker.app, worker.loop, PyContext_Copy(worker.task_context), worker.uses_eager_tasks)
         return 0
 
     cdef int _next_request(self) except -1:
@@ -290,7 +292,7 @@ cdef class Http1Connection(CycleOwner):
         if not self.write_gate.is_open:
             # The peer has yet to read what it got; resume_writing goes on from here.
             self._read_ticks = 0
-        elif self._parser.buffered:
+        elif self._parser.count_buffered():
             # Not from here: this may be inside of the application's send().
             self.worker.loop.call_soon(self._resume_parsing)
         elif self._is_eof:
@@ -349,7 +351,7 @@ cdef class Http1Connection(CycleOwner):
         if cycle is not None:
             cycle.log_access()
             cycle.disconnect()
-        if self.framer.is_close_delimited:
+        if self.framer.ends_by_closing():
             # An orderly close would be the mark of a complete body.
             self.abort()
         else:

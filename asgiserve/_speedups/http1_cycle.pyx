@@ -127,7 +127,8 @@ cdef class Http1Cycle(HttpCycle):
         self._owner.worker.tasks.add(task)
 
     cpdef object on_task_done(self, task):
-        self._owner.worker.tasks.discard(task)
+        if self.task is not None:
+            self._owner.worker.tasks.discard(task)
         HttpCycle.on_task_done(self, task)
 
     cpdef object on_app_done(self, exc):

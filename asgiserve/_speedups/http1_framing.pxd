@@ -40,7 +40,10 @@ cdef class ResponseFramer:
     cpdef object hold_head(self, status, headers, bint wants_trailers)
     cpdef list frame_body(self, bytes body, bint more_body)
     cpdef bytes frame_trailers(self, headers)
+    # The properties, for C.
     cdef bint ends_with_trailers(self) noexcept
+    cdef bint ends_by_closing(self) noexcept
+    cdef long long count_missing(self) noexcept
     cdef int _reserve(self, size_t size) except -1
     cdef int _append(self, const char* data, size_t size) except -1
     cdef int _append_line(self, bytes name, bytes value) except -1

@@ -160,15 +160,21 @@ cdef class ResponseFramer:
     @property
     def is_close_delimited(self):
         """Whether only the end of the connection tells the end of the body."""
-        return self._framing == Framing.CLOSE_DELIMITED
+        return self.ends_by_closing()
 
     @property
     def missing_bytes(self):
         """Body bytes that Content-Length announced and that have not been framed."""
-        return self._remaining_bytes if self._framing == Framing.LENGTH else 0
+        return self.count_missing()
 
     cdef bint ends_with_trailers(self) noexcept:
         return self._wants_trailers and self._framing == Framing.CHUNKED
+
+    cdef bint ends_by_closing(self) noexcept:
+        return self._framing == Framing.CLOSE_DELIMITED
+
+    cdef long long count_missing(self) noexcept:
+        return self._remaining_bytes if self._framing == Framing.LENGTH else 0
 
     cdef int _reserve(self, size_t size) except -1:
         """Make room for *size* more bytes of head."""

@@ -72,6 +72,9 @@ cdef class RequestParser:
     cpdef object feed(self, bytes data)
     cpdef object pause(self)
     cpdef object resume(self)
+    # The two properties, for C.
+    cdef Py_ssize_t count_buffered(self) except -1
+    cdef bint has_open_message(self) noexcept
     cdef int _run_guarded(self, bytes data) except -1
     cdef int _run(self, bytes data) except -1
     cdef int _begin_section(self, int state, const char* p) except -1

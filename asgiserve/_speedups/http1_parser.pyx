@@ -164,12 +164,12 @@ cdef class RequestParser:
     @property
     def buffered(self):
         """How many bytes are kept while the parser is paused."""
-        return 0 if self._kept is None else len(self._kept)
+        return self.count_buffered()
 
     @property
     def is_mid_message(self):
         """Whether a request has begun that has not ended."""
-        return self._state != BETWEEN and self._state != FAILED
+        return self.has_open_message()
 
     cpdef object feed(self, bytes data):
         """Parse *data*; the sink is told what is in it."""
@@ -194,6 +194,12 @@ cdef class RequestParser:
             self._run_guarded(bytes(kept))
 
     # What follows has no counterpart of the same name in the pure twin.
+
+    cdef Py_ssize_t count_buffered(self) except -1:
+        return 0 if self._kept is None else len(self._kept)
+
+    cdef bint has_open_message(self) noexcept:
+        return self._state != BETWEEN and self._state != FAILED
 
     cdef int _run_guarded(self, bytes data) except -1:
         try:

@@ -146,7 +146,8 @@ class Http1Cycle(HttpCycle):
         self._owner.worker.tasks.add(task)
 
     def on_task_done(self, task: asyncio.Task[Any]) -> None:
-        self._owner.worker.tasks.discard(task)
+        if self.task is not None:
+            self._owner.worker.tasks.discard(task)
         super().on_task_done(task)
 
     def on_app_done(self, exc: BaseException | None) -> None:
