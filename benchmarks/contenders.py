@@ -90,6 +90,8 @@ CONTENDERS = {
             name="uvicorn-h11-asyncio",
             arguments=(*UVICORN.arguments, "--http", "h11", *ASYNCIO),
         ),
+        # With its access log on even where the others have none, to see what the log costs.
+        replace(ASGISERVE, name="asgiserve-log", log_off=ASGISERVE.log_on),
         Contender(
             "granian",
             "granian",

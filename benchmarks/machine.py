@@ -12,6 +12,8 @@ from pathlib import Path
 
 __all__ = ["describe_machine", "format_header"]
 
+SELF_EVIDENT = ("date", "cpu", "system", "python")
+
 
 def describe_machine(packages: Iterable[str]) -> dict[str, str]:
     """Say where a run was made, with the versions of *packages* as this interpreter finds them."""
@@ -26,9 +28,9 @@ def describe_machine(packages: Iterable[str]) -> dict[str, str]:
 
 
 def format_header(description: dict[str, str]) -> str:
-    """Write the description as one Markdown paragraph."""
+    """Write the description as one line; what a value means by itself goes without its name."""
     return ", ".join(
-        f"{name} {value}" if name != "cpu" else value for name, value in description.items()
+        value if name in SELF_EVIDENT else f"{name} {value}" for name, value in description.items()
     )
 
 

@@ -41,3 +41,8 @@ def test_columns_differ_by_environment():
 
 def test_default_contenders_exist():
     assert set(DEFAULT_CONTENDERS) <= set(CONTENDERS)
+
+
+def test_log_contender_logs_where_the_others_do_not():
+    assert "--access-log" in CONTENDERS["asgiserve-log"].command(app="a:b", port=1)
+    assert "--no-access-log" in CONTENDERS["asgiserve"].command(app="a:b", port=1)
