@@ -19,6 +19,8 @@ logger = logging.getLogger("asgiserve.error")
 
 # asyncio's words, in BaseSelectorEventLoop._accept_connection.
 ACCEPT_ERROR = "socket.accept() out of system resource"
+# The words for a retry that finds its listener closed; there is one for each failure, thousands.
+STALE_RETRY = "Exception in callback BaseSelectorEventLoop._start_serving"
 REPORT_INTERVAL_S = 10.0
 
 
@@ -30,7 +32,10 @@ def thin_out_accept_errors(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
 
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         nonlocal next_report_s
-        if context.get("message") != ACCEPT_ERROR:
+        message = context.get("message", "")
+        if message.startswith(STALE_RETRY) and isinstance(context.get("exception"), ValueError):
+            return
+        if message != ACCEPT_ERROR:
             if previous is None:
                 loop.default_exception_handler(context)
             else:
