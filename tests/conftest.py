@@ -9,6 +9,11 @@ import pytest
 from asgiserve._twins import Column
 from tests.columns import COLUMNS, load_namespace
 
+# These assert in the name of the tests, and should show as much when they fail.
+pytest.register_assert_rewrite(
+    "tests.conformance.verdicts", "tests.fakes", "tests.http_responses", "tests.parser_traces"
+)
+
 
 @pytest.fixture(scope="session", params=COLUMNS)
 def impl(request: pytest.FixtureRequest) -> SimpleNamespace:
