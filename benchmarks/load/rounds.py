@@ -136,8 +136,8 @@ def measure_round(
     cpu_before_s = server.read_cpu_time_s()
     load = run_wrk(scenario, server.port, duration_s=plan.round_s, core=plan.load_core)
     cpu_s = server.read_cpu_time_s() - cpu_before_s
-    if load.errors or not load.requests:
-        raise ServerError(f"{load.errors} errors in {load.requests} requests")
+    if load.failure:
+        raise ServerError(load.failure)
     measured.cpu_us_per_request.append(cpu_s / load.requests * 1e6)
     measured.requests_per_s.append(load.requests / load.duration_s)
 

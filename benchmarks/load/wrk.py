@@ -15,21 +15,26 @@ __all__ = ["Load", "run_wrk"]
 # wrk calls done() at its end; "status" counts answers of 400 and above.
 COUNT_ERRORS = """
 function done(summary, latency, requests)
-  local e = summary.errors
-  io.write(string.format(
-    '{"requests": %d, "duration_us": %d, "errors": %d}\\n',
-    summary.requests, summary.duration, e.connect + e.read + e.write + e.status + e.timeout))
+  io.write(string.format('{"requests": %d, "duration_us": %d', summary.requests, summary.duration))
+  for kind, count in pairs(summary.errors) do
+    io.write(string.format(', "%s errors": %d', kind, count))
+  end
+  io.write("}\\n")
 end
 """
 
 
 @dataclass(frozen=True)
 class Load:
-    """What one run of wrk did."""
+    """What one run of wrk did.
+
+    Attributes:
+        failure: the kinds of errors that were met, with their numbers; None when all went well.
+    """
 
     requests: int
     duration_s: float
-    errors: int
+    failure: str | None
 
 
 def run_wrk(scenario: Scenario, port: int, *, duration_s: int, core: int | None) -> Load:
@@ -53,8 +58,18 @@ def run_wrk(scenario: Scenario, port: int, *, duration_s: int, core: int | None)
         )
     if finished.returncode:
         raise RuntimeError(f"wrk failed: {(finished.stderr or finished.stdout).strip()}")
-    counted = json.loads(finished.stdout.splitlines()[-1])
-    return Load(counted["requests"], counted["duration_us"] / 1e6, counted["errors"])
+    return read_counts(finished.stdout)
+
+
+def read_counts(output: str) -> Load:
+    """Read the line that ends wrk's output."""
+    counts = json.loads(output.splitlines()[-1])
+    requests, duration_us = counts.pop("requests"), counts.pop("duration_us")
+    errors = [f"{count} {kind}" for kind, count in sorted(counts.items()) if count]
+    if errors or not requests:
+        failure = ", ".join([*errors, f"{requests} requests answered"])
+        return Load(requests, duration_us / 1e6, failure)
+    return Load(requests, duration_us / 1e6, None)
 
 
 def write_script(scenario: Scenario) -> str:

@@ -123,7 +123,7 @@ def send_requests(port: int, requests: int, core: int | None) -> int:
     sent = 0
     while sent < requests:
         load = run_wrk(SCENARIOS["http1-get-13b-c64"], port, duration_s=BURST_S, core=core)
-        if load.errors or not load.requests:
-            raise ServerError(f"{load.errors} errors in {load.requests} requests")
+        if load.failure:
+            raise ServerError(load.failure)
         sent += load.requests
     return sent

@@ -5,7 +5,7 @@ import pytest
 from benchmarks.load.report import format_document, format_markdown
 from benchmarks.load.rounds import Measured, Plan
 from benchmarks.load.scenarios import SCENARIOS, Scenario
-from benchmarks.load.wrk import write_script
+from benchmarks.load.wrk import Load, read_counts, write_script
 
 PLAN = Plan(rounds=3, round_s=2, warm_up_s=1, server_core=0, load_core=1)
 UVICORN = Measured([30.0, 40.0, 50.0], [20_000.0, 15_000.0, 12_000.0])
@@ -20,6 +20,21 @@ def test_script_sets_method_fields_and_body():
         'wrk.headers["Accept"] = "\\"a\\""',
         'wrk.body = string.rep("x", 1024)',
     ]
+
+
+def test_counts_of_wrk_without_an_error_are_read():
+    output = 'Running 2s test\n{"requests": 90, "duration_us": 2000000, "read errors": 0}\n'
+    assert read_counts(output) == Load(90, 2.0, None)
+
+
+def test_counts_of_wrk_name_the_errors_that_were_met():
+    output = '{"requests": 9, "duration_us": 1000000, "read errors": 3, "status errors": 0}'
+    assert read_counts(output).failure == "3 read errors, 9 requests answered"
+
+
+def test_counts_of_wrk_without_a_request_are_a_failure():
+    output = '{"requests": 0, "duration_us": 1000000, "read errors": 0}'
+    assert read_counts(output).failure == "0 requests answered"
 
 
 def test_figures_are_median_and_half_the_range():
