@@ -62,6 +62,7 @@ HEAD_ATTRIBUTES = (
     "expects_continue",
     "upgrade",
     "accepts_trailers",
+    "is_forwarded",
 )
 
 

@@ -1,12 +1,14 @@
 # cython: language_level=3, freethreading_compatible=True
 
 from asgiserve._speedups.http1_framing cimport DefaultFields
+from asgiserve._speedups.http_cycle cimport TaskStarter
 
 
 cdef class WorkerContext:
     cdef public object access_log
     cdef public Py_ssize_t active_requests
     cdef readonly object app
+    cdef readonly object direct_app
     cdef readonly int body_ticks
     cdef readonly object config
     cdef readonly set connections
@@ -26,7 +28,6 @@ cdef class WorkerContext:
     cdef readonly str root_path
     cdef readonly str root_path_mode
     cdef readonly dict state
-    cdef readonly object task_context
+    cdef readonly TaskStarter task_starter
     cdef readonly set tasks
-    cdef readonly bint uses_eager_tasks
     cdef readonly int write_ticks

@@ -2,11 +2,11 @@
 """Accelerated twin of ``connection/context.py``: what all connections of a worker share."""
 
 from asgiserve._speedups.http1_framing cimport DefaultFields
+from asgiserve._speedups.http_cycle cimport TaskStarter
 
 import contextvars
 import math
 
-from asgiserve._speedups.http_cycle import has_eager_tasks
 
 __all__ = ["TICK_S", "WorkerContext", "to_ticks"]
 
@@ -19,14 +19,14 @@ REQUEST_TRAILERS_EXTENSION = {"http.request.trailers": {}}
 cdef class WorkerContext:
     """Shared by the connections of one event loop, and changed only in its thread."""
 
-    def __init__(self, app, config, loop, *, dict state=None, task_context=None, access_log=None):
+    def __init__(self, app, config, loop, *, dict state=None, task_context=None, direct_app=None, access_log=None):
         self.app = app
+        self.direct_app = app if direct_app is None else direct_app
         self.config = config
         self.loop = loop
         self.state = state
-        self.task_context = contextvars.copy_context() if task_context is None else task_context
         self.access_log = access_log
-        self.uses_eager_tasks = has_eager_tasks(loop)
+        self.task_starter = TaskStarter(loop, task_context or contextvars.copy_context())
         self.connections = set()
         self.tasks = set()
         self.default_fields = DefaultFields(

@@ -7,6 +7,7 @@ cdef enum FieldId:
     FIELD_CONTENT_LENGTH
     FIELD_DATE
     FIELD_EXPECT
+    FIELD_FORWARDED  # and X-Forwarded-*
     FIELD_HOST
     FIELD_KEEP_ALIVE
     FIELD_SERVER

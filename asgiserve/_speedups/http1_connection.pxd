@@ -36,6 +36,6 @@ cdef class Http1Connection(CycleOwner):
     cdef int _refuse(self, error) except -1
     cdef int _answer(self, int status, str reason) except -1
     cdef int _cut_off(self) except -1
-    cdef int _close_after_response(self) except -1
+    cdef int _close_after_response(self, bint is_more_expected) except -1
     cdef int _linger(self) except -1
     cdef int _close(self) except -1

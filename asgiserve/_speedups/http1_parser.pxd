@@ -14,6 +14,7 @@ cdef class RequestHead:
     cdef readonly bint expects_continue
     cdef readonly object upgrade
     cdef readonly bint accepts_trailers
+    cdef readonly bint is_forwarded
     # The two that decide how a response is framed, for C.
     cdef bint is_head_method
     cdef bint is_http_1_0

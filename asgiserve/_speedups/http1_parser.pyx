@@ -13,6 +13,7 @@ from asgiserve._speedups.header_fields cimport (
     FIELD_CONNECTION,
     FIELD_CONTENT_LENGTH,
     FIELD_EXPECT,
+    FIELD_FORWARDED,
     FIELD_HOST,
     FIELD_TE,
     FIELD_TRANSFER_ENCODING,
@@ -103,6 +104,7 @@ cdef class RequestHead:
         bint expects_continue=False,
         upgrade=None,
         bint accepts_trailers=False,
+        bint is_forwarded=False,
     ):
         self.method = method
         self.target = target
@@ -114,6 +116,7 @@ cdef class RequestHead:
         self.expects_continue = expects_continue
         self.upgrade = upgrade
         self.accepts_trailers = accepts_trailers
+        self.is_forwarded = is_forwarded
         self.is_head_method = method == "HEAD"
         self.is_http_1_0 = http_version == "1.0"
         self.body_size = content_length
@@ -377,7 +380,7 @@ cdef class RequestParser:
             if not section.earlier:
                 self._keep_section(end)
                 base = PyBytes_AS_STRING(self._kept_section)
-            self._raise_head_error(True)
+            self._raise_head_error(False)
         cdef RequestHead head = self._build_head(base)
         self._is_closing = not head.keep_alive
         self._sink.on_head(head)
@@ -391,10 +394,11 @@ cdef class RequestParser:
         cdef const char* end = base + size
         while p != end and p[0] == 32:
             p += 1
-        # llhttp takes RTSP and ICE too, and HTTP/0.9 with no version at all.
+        # llhttp takes RTSP and ICE too, HTTP/0.9 with no version at all, and a target without a host.
         return (
             end - p > 5
             and p[0] == 72  # "H"
+            and (base[section.target.start] == 47 or base[section.target.start] == 42)  # "/" or "*"
             and self._llhttp.http_major == 1
             and self._llhttp.http_minor <= 1
             and self._llhttp.method != HTTP_CONNECT
@@ -442,6 +446,8 @@ cdef class RequestParser:
                 head.expects_continue |= self._llhttp.http_minor == 1 and has_list_member(value, b"100-continue")
             elif field_id == FIELD_TE:
                 head.accepts_trailers |= has_list_member(value, b"trailers")
+            elif field_id == FIELD_FORWARDED:
+                head.is_forwarded = True
             elif field_id == FIELD_UPGRADE:
                 upgrade = value if upgrade is None else upgrade + b", " + value
             elif field_id == FIELD_CONNECTION:

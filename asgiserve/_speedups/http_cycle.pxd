@@ -8,6 +8,15 @@ cpdef enum CycleState:
     COMPLETE = 4
 
 
+cdef class TaskStarter:
+    cdef object _loop
+    cdef object _task_context
+    cdef dict _options
+    cdef bint _is_eager
+
+    cpdef object start(self, call)
+
+
 cdef class HttpCycle:
     cdef public dict scope
     cdef public object task
@@ -22,7 +31,7 @@ cdef class HttpCycle:
     cdef bint _is_body_complete
     cdef bint _is_end_taken
 
-    cpdef object start(self, app, loop, task_context, bint is_eager)
+    cpdef object start(self, app, TaskStarter tasks)
     cpdef object add_body(self, bytes data)
     cpdef object end_body(self, trailers)
     cpdef object disconnect(self)

@@ -2,19 +2,24 @@
 """Accelerated twin of ``asgi/http_cycle.py``: the state machine of ASGI HTTP 2.5."""
 
 from cpython.bytes cimport PyBytes_CheckExact
+from cpython.contextvars cimport PyContext_Copy
 from cpython.dict cimport PyDict_CheckExact
+from cpython.object cimport PyObject_Call
 
 from asgiserve._speedups.ready cimport NOTHING, Failed, Ready
 
 import asyncio
 import sys
-from asyncio import CancelledError, Task
+from asyncio import CancelledError
 from types import CoroutineType
 
 from asgiserve.asgi.waits import Waiters, receive_later, send_later, wait_writable
 from asgiserve.errors import AppError, ClientDisconnected
 
-__all__ = ["CycleState", "HttpCycle", "has_eager_tasks"]
+__all__ = ["CycleState", "HttpCycle", "TaskStarter"]
+
+cdef object COROUTINE_TYPE = CoroutineType
+cdef object TASK_TYPE = asyncio.Task
 
 cdef dict EXPECTED = {
     0: "'http.response.start'",
@@ -22,6 +27,25 @@ cdef dict EXPECTED = {
     2: "'http.response.body'",
     3: "'http.response.trailers'",
 }
+
+
+cdef class TaskStarter:
+    """Starts the tasks of applications, each in a copy of one ``contextvars.Context``."""
+
+    def __init__(self, loop, task_context):
+        self._loop = loop
+        self._task_context = task_context
+        self._is_eager = sys.version_info >= (3, 12) and loop.get_task_factory() is None
+        # One dict of keyword arguments for all calls: a call with keywords would make one each time.
+        self._options = {"loop": loop, "context": None, "eager_start": True}
+
+    cpdef object start(self, call):
+        """Run *call* in a task; it may be done when this returns."""
+        task_context = PyContext_Copy(self._task_context)
+        if not self._is_eager:
+            return self._loop.create_task(call, context=task_context)
+        self._options["context"] = task_context
+        return PyObject_Call(TASK_TYPE, (call,), self._options)
 
 
 cdef class HttpCycle:
@@ -32,20 +56,17 @@ cdef class HttpCycle:
 
     # What the connection does.
 
-    cpdef object start(self, app, loop, task_context, bint is_eager):
-        """Call *app* in a task of its own."""
+    cpdef object start(self, app, TaskStarter tasks):
+        """Call *app*, an ASGI 3 application, in a task of its own."""
         self.is_started = True
         try:
             call = app(self.scope, self.receive, self.send)
-            if type(call) is not CoroutineType and not asyncio.iscoroutine(call):
+            if type(call) is not COROUTINE_TYPE and not asyncio.iscoroutine(call):
                 call = wait_for_app(call)
         except Exception as exc:
             self.on_app_done(exc)
             return None
-        if is_eager:
-            task = Task(call, loop=loop, context=task_context, eager_start=True)
-        else:
-            task = loop.create_task(call, context=task_context)
+        task = tasks.start(call)
         if task.done():
             self.on_task_done(task)
             return None
@@ -262,11 +283,6 @@ cdef class HttpCycle:
     cpdef object on_app_done(self, exc):
         """The application has returned, or raised *exc*."""
         raise NotImplementedError
-
-
-def has_eager_tasks(loop):
-    """Whether a task may run up to its first wait at once."""
-    return sys.version_info >= (3, 12) and loop.get_task_factory() is None
 
 
 async def wait_for_app(call):

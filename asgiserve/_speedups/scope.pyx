@@ -61,11 +61,12 @@ cdef class ScopeFactory:
         """The scope of the request with *head*; it belongs to the application alone."""
         cdef bytes raw_path = head.target
         cdef bytes query_string = b""
+        cdef bytes authority = b""
         cdef str path
         cdef const char* p = PyBytes_AS_STRING(raw_path)
         # Fast lane: an origin-form target without a query is its own raw path.
         if p[0] != 47 or memchr(p, 63, PyBytes_GET_SIZE(raw_path)) is not NULL:
-            raw_path, query_string = split_target(raw_path)
+            raw_path, query_string, authority = split_target(raw_path)
         path = decode_path(raw_path)
         if not self._keeps_path:
             path, raw_path = self._mount(path, raw_path)
@@ -77,7 +78,8 @@ cdef class ScopeFactory:
         scope["path"] = path
         scope["raw_path"] = raw_path
         scope["query_string"] = query_string
-        scope["headers"] = head.headers
+        # "MUST ignore the received Host header field (if any) and instead replace it", RFC 9112 section 3.2.2.
+        scope["headers"] = replace_host(head.headers, authority) if authority else head.headers
         scope["extensions"] = self._extensions.copy()
         if self._state is not None:
             scope["state"] = self._state.copy()
@@ -100,7 +102,7 @@ cdef class ScopeFactory:
 
 
 cpdef tuple split_target(bytes target):
-    """Split a request-target into raw path and query string (RFC 9112 section 3.2)."""
+    """Split a request-target into raw path, query string and authority (RFC 9112 section 3.2)."""
     cdef const char* p = PyBytes_AS_STRING(target)
     cdef Py_ssize_t size = PyBytes_GET_SIZE(target)
     cdef const char* mark = <const char*>memchr(p, 63, size)
@@ -109,11 +111,19 @@ cpdef tuple split_target(bytes target):
     if mark is not NULL:
         path = PyBytes_FromStringAndSize(p, mark - p)
         query_string = PyBytes_FromStringAndSize(mark + 1, p + size - mark - 1)
-    if p[0] != 47 and b"://" in path:
-        _scheme, _mark, rest = path.partition(b"://")
-        _authority, slash, path = rest.partition(b"/")
-        path = slash + path if slash else b"/"
-    return path, query_string
+    if p[0] == 47 or b"://" not in path:
+        return path, query_string, b""
+    _scheme, _mark, rest = path.partition(b"://")
+    authority, slash, path = rest.partition(b"/")
+    return slash + path or b"/", query_string, authority.rpartition(b"@")[2]
+
+
+cdef list replace_host(list headers, bytes authority):
+    """The fields with *authority* for Host, in its place or at the start."""
+    replaced = [(name, authority if name == b"host" else value) for name, value in headers]
+    if (b"host", authority) not in replaced:
+        replaced.insert(0, (b"host", authority))
+    return replaced
 
 
 cdef str decode_path(bytes raw_path):

@@ -7,8 +7,9 @@ It exists once for every version of HTTP. What goes on the wire is the business 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from enum import IntEnum
 from types import CoroutineType
 from typing import Any
@@ -17,7 +18,7 @@ from asgiserve.asgi.ready import NOTHING, Failed, Ready
 from asgiserve.asgi.waits import Waiters, receive_later, send_later, wait_writable
 from asgiserve.errors import AppError, ClientDisconnected
 
-__all__ = ["CycleState", "HttpCycle", "has_eager_tasks"]
+__all__ = ["CycleState", "HttpCycle", "TaskStarter"]
 
 
 class CycleState(IntEnum):
@@ -37,6 +38,31 @@ EXPECTED = {
     CycleState.STREAMING: "'http.response.body'",
     CycleState.TRAILERS: "'http.response.trailers'",
 }
+
+
+class TaskStarter:
+    """Starts the tasks of applications, each in a copy of one ``contextvars.Context``.
+
+    A task runs up to its first wait at once: from Python 3.12 on, unless the host program has set a task factory.
+
+    Args:
+        loop: the loop of the tasks.
+        task_context: what was set in it is visible in every task, and no task changes it.
+    """
+
+    __slots__ = ("_is_eager", "_loop", "_task_context")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, task_context: contextvars.Context) -> None:
+        self._loop = loop
+        self._task_context = task_context
+        self._is_eager = sys.version_info >= (3, 12) and loop.get_task_factory() is None
+
+    def start(self, call: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run *call* in a task; it may be done when this returns."""
+        task_context = self._task_context.copy()
+        if self._is_eager:
+            return asyncio.Task(call, loop=self._loop, context=task_context, eager_start=True)
+        return self._loop.create_task(call, context=task_context)
 
 
 class HttpCycle:
@@ -77,16 +103,10 @@ class HttpCycle:
 
     # What the connection does.
 
-    def start(
-        self, app: Any, loop: asyncio.AbstractEventLoop, task_context: Any, is_eager: bool
-    ) -> None:
-        """Call *app* in a task of its own; ``on_app_done`` is called when it ends, perhaps before this returns.
+    def start(self, app: Any, tasks: TaskStarter) -> None:
+        """Call *app*, an ASGI 3 application, in a task of its own.
 
-        Args:
-            app: an ASGI 3 application.
-            loop: the running loop.
-            task_context: the ``contextvars.Context`` of the task; the cycle owns it.
-            is_eager: whether the task runs up to its first wait at once, see ``has_eager_tasks``.
+        ``on_app_done`` is called when it ends, perhaps before this returns.
         """
         self.is_started = True
         try:
@@ -96,11 +116,7 @@ class HttpCycle:
         except Exception as exc:
             self.on_app_done(exc)
             return
-        task: asyncio.Task[Any]
-        if is_eager:
-            task = asyncio.Task(call, loop=loop, context=task_context, eager_start=True)
-        else:
-            task = loop.create_task(call, context=task_context)
+        task = tasks.start(call)
         if task.done():
             self.on_task_done(task)
             return
@@ -309,11 +325,6 @@ class HttpCycle:
     def on_app_done(self, exc: BaseException | None) -> None:
         """The application has returned, or raised *exc*."""
         raise NotImplementedError
-
-
-def has_eager_tasks(loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether a task may run up to its first wait at once: from Python 3.12 on, unless the host set a task factory."""
-    return sys.version_info >= (3, 12) and loop.get_task_factory() is None
 
 
 async def wait_for_app(call: Awaitable[Any]) -> None:

@@ -71,7 +71,7 @@ class ScopeFactory:
 
     def http(self, head: RequestHead) -> dict[str, Any]:
         """The scope of the request with *head*; it belongs to the application alone."""
-        raw_path, query_string = split_target(head.target)
+        raw_path, query_string, authority = split_target(head.target)
         path = decode_path(raw_path)
         if self._root_path_mode != "keep":
             path, raw_path = self._mount(path, raw_path)
@@ -82,7 +82,8 @@ class ScopeFactory:
         scope["path"] = path
         scope["raw_path"] = raw_path
         scope["query_string"] = query_string
-        scope["headers"] = head.headers
+        # "MUST ignore the received Host header field (if any) and instead replace it", RFC 9112 section 3.2.2.
+        scope["headers"] = replace_host(head.headers, authority) if authority else head.headers
         scope["extensions"] = self._extensions.copy()
         if self._state is not None:
             scope["state"] = self._state.copy()
@@ -104,17 +105,27 @@ class ScopeFactory:
         return root_path + path, root_path.encode() + raw_path
 
 
-def split_target(target: bytes) -> tuple[bytes, bytes]:
-    """Split a request-target into raw path and query string (RFC 9112 section 3.2).
+def split_target(target: bytes) -> tuple[bytes, bytes, bytes]:
+    """Split a request-target into raw path, query string and authority (RFC 9112 section 3.2).
 
-    The scheme and authority of an absolute-form target are left out; an empty path there means ``/``.
+    Only an absolute-form target has an authority, here without user information; its empty path means ``/``.
     """
     path, _mark, query_string = target.partition(b"?")
-    if not path.startswith(b"/") and b"://" in path:
-        _scheme, _mark, rest = path.partition(b"://")
-        _authority, slash, path = rest.partition(b"/")
-        path = slash + path if slash else b"/"
-    return path, query_string
+    if path.startswith(b"/") or b"://" not in path:
+        return path, query_string, b""
+    _scheme, _mark, rest = path.partition(b"://")
+    authority, slash, path = rest.partition(b"/")
+    return slash + path or b"/", query_string, authority.rpartition(b"@")[2]
+
+
+def replace_host(
+    headers: list[tuple[bytes, bytes]], authority: bytes
+) -> list[tuple[bytes, bytes]]:
+    """The fields with *authority* for Host, in its place or at the start."""
+    replaced = [(name, authority if name == b"host" else value) for name, value in headers]
+    if (b"host", authority) not in replaced:
+        replaced.insert(0, (b"host", authority))
+    return replaced
 
 
 def decode_path(raw_path: bytes) -> str:

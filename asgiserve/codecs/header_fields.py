@@ -92,6 +92,8 @@ COMMON_NAMES = (
     b"www-authenticate",
     b"x-forwarded-for",
     b"x-forwarded-host",
+    b"x-forwarded-port",
+    b"x-forwarded-prefix",
     b"x-forwarded-proto",
     b"x-real-ip",
     b"x-request-id",
@@ -104,9 +106,10 @@ LOWER_NAMES.update((name.title(), name) for name in COMMON_NAMES)
 
 TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 FORBIDDEN_IN_VALUE = re.compile(rb"[\r\n\0]")
+HOST_BYTES = rb"[!$&'()*+,;=\-._~0-9A-Z]"
 HOST = re.compile(
     rb"(?:\[(?:v[0-9A-F]+\.[!$&'()*+,;=:\-._~0-9A-Z]+|(?P<ipv6>[0-9A-F:.]+))\]"
-    rb"|(?:[!$&'()*+,;=\-._~0-9A-Z]++|%[0-9A-F]{2})*+)(?::[0-9]*)?",
+    rb"|" + HOST_BYTES + rb"*(?:%[0-9A-F]{2}" + HOST_BYTES + rb"*)*)(?::[0-9]*)?",
     re.IGNORECASE,
 )
 

@@ -7,7 +7,7 @@ import contextvars
 import math
 from typing import TYPE_CHECKING, Any
 
-from asgiserve.asgi.http_cycle import has_eager_tasks
+from asgiserve.asgi.http_cycle import TaskStarter
 from asgiserve.codecs.http1_framing import DefaultFields
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class WorkerContext:
         loop: the loop that runs the connections.
         state: the lifespan's state, None when the application has no lifespan.
         task_context: the contextvars in which each request's task starts (as a copy); None: the current ones.
+        direct_app: what *app* calls for a request without a field of a proxy, so that such requests take the
+            short way; None: *app* is called for all.
         access_log: where to log finished requests, None for nowhere.
     """
 
@@ -45,6 +47,7 @@ class WorkerContext:
         "connections",
         "default_fields",
         "delivers_request_trailers",
+        "direct_app",
         "extensions",
         "header_ticks",
         "is_draining",
@@ -59,9 +62,8 @@ class WorkerContext:
         "root_path",
         "root_path_mode",
         "state",
-        "task_context",
+        "task_starter",
         "tasks",
-        "uses_eager_tasks",
         "write_ticks",
     )
 
@@ -73,15 +75,16 @@ class WorkerContext:
         *,
         state: dict[str, Any] | None = None,
         task_context: contextvars.Context | None = None,
+        direct_app: Any = None,
         access_log: AccessLines | None = None,
     ) -> None:
         self.app = app
+        self.direct_app = app if direct_app is None else direct_app
         self.config = config
         self.loop = loop
         self.state = state
-        self.task_context = contextvars.copy_context() if task_context is None else task_context
         self.access_log = access_log
-        self.uses_eager_tasks = has_eager_tasks(loop)
+        self.task_starter = TaskStarter(loop, task_context or contextvars.copy_context())
         self.connections: set[Any] = set()
         self.tasks: set[asyncio.Task[Any]] = set()
         self.requests_total = 0

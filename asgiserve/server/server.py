@@ -18,6 +18,7 @@ from asgiserve.asgi.lifespan import Lifespan
 from asgiserve.connection.timeouts import TimeoutTicker
 from asgiserve.errors import StartupError
 from asgiserve.log import configure_logging
+from asgiserve.middleware.proxy_headers import ProxyHeadersMiddleware
 from asgiserve.server.accept_errors import thin_out_accept_errors
 from asgiserve.server.access_log import make_access_log
 from asgiserve.server.app_loader import load_app
@@ -219,6 +220,7 @@ class Server:
             loop,
             state=lifespan.state,
             task_context=lifespan.context,
+            direct_app=app.app if isinstance(app, ProxyHeadersMiddleware) else None,
             access_log=access_log,
         )
         ticker = TimeoutTicker(worker)

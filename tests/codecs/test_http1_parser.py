@@ -75,9 +75,8 @@ def test_parser_knows_method(http1_parser, method):
     "target",
     [
         *(b"/", b"/?", b"/a/../b//c", b"/%00%zz", b"/?a=b?c", b"/a#b", b"/?a#b?c#d", b"*", b"*x"),
-        *(b"http://a", b"HTTP://a:80/b?c#d", b"https://u:p@a/", b"x://[::1]:1?q", b"http:///"),
+        *(b"http://a", b"HTTP://a:80/b?c#d", b"https://u:p@a/", b"x://[::1]:1?q"),
         *(
-            b"http://a@",
             b"http://a@b@c",
             b"/" + bytes(range(0x24, 0x3F)) + b"?" + b"@AZ[\\]^_`az{|}~",
         ),
@@ -88,6 +87,13 @@ def test_parser_takes_target(
 ):  # what llhttp takes, which is more than RFC 3986
     trace = feed_every_way(http1_parser, b"GET " + target + b" HTTP/1.1\r\nhost: a\r\n\r\n")
     assert trace.heads[0].target == target
+
+
+@pytest.mark.parametrize("target", [b"http:///", b"http://a@", b"http://:80/", b"http://[::g]/"])
+def test_parser_refuses_target_without_a_valid_host(http1_parser, target):  # RFC 9110 4.2.1
+    with pytest.raises(HttpRequestError) as caught:
+        feed_every_way(http1_parser, b"GET " + target + b" HTTP/1.1\r\nhost: a\r\n\r\n")
+    assert caught.value.status == 400
 
 
 def test_parser_takes_several_spaces_around_the_target(http1_parser):
