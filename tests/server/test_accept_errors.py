@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 
-from asgiserve.server.accept_errors import ACCEPT_ERROR, REPORT_INTERVAL_S, thin_out_accept_errors
+from asgiserve.server.accept_errors import (
+    ACCEPT_ERROR,
+    REPORT_INTERVAL_S,
+    RETRY_WINDOW_S,
+    STALE_RETRY,
+    thin_out_accept_errors,
+)
 from tests.fakes import ManualLoop
 
 ACCEPT_FAILURE = {
@@ -38,6 +44,21 @@ def test_accept_errors_are_logged_once_in_a_while(
     assert caplog.records[0].levelno == logging.ERROR
     assert "Too many open files" in caplog.records[0].message
     assert loop.errors == []
+
+
+def test_retries_that_find_the_listener_closed_are_not_logged(
+    loop: ManualLoop, caplog: pytest.LogCaptureFixture
+) -> None:
+    retry = {"message": f"{STALE_RETRY}()", "exception": ValueError("Invalid file descriptor: -1")}
+    previous = loop.get_exception_handler()
+    with thin_out_accept_errors(loop):
+        loop.call_exception_handler(ACCEPT_FAILURE)
+    for _ in range(2_000):
+        loop.call_exception_handler(retry)
+    assert len(caplog.records) == 1
+    assert loop.errors == []
+    loop.advance(RETRY_WINDOW_S)
+    assert loop.get_exception_handler() is previous
 
 
 def test_other_errors_go_to_the_handler_of_before(loop: ManualLoop) -> None:
