@@ -1,13 +1,14 @@
 """Fixtures of the end-to-end tests: servers that die with their test, and clients."""
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 
 from asgiserve._twins import Column
 
 from .clients import CLIENTS, Client
+from .raw_client import RawClient
 from .server_process import ServerProcess
 
 # The servers that were started and may still write: the log watch and the failure report look here.
@@ -80,6 +81,17 @@ def _make_starter(
 def _kill(servers: list[ServerProcess]) -> None:
     for server in servers:
         server.kill()
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[..., RawClient]]:
+    """Open raw clients of a server, which are closed at the end of the test."""
+    with ExitStack() as stack:
+
+        def connect_to(server: ServerProcess, **details: int) -> RawClient:
+            return stack.enter_context(RawClient(server.address, **details))
+
+        yield connect_to
 
 
 @pytest.fixture(autouse=True)

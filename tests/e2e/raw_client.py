@@ -41,7 +41,7 @@ class RawClient:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
         self.socket.settimeout(DEADLINE_S)
         self.socket.connect(address)
-        self._pending = b""
+        self._pending = bytearray()
 
     def __enter__(self) -> "RawClient":
         return self
@@ -80,9 +80,16 @@ class RawClient:
     def read_until(self, mark: bytes) -> bytes:
         """Read up to and including *mark*."""
         while mark not in self._pending:
-            self._read_more()
+            self.read_some()
         end = self._pending.index(mark) + len(mark)
         return self._take(end)
+
+    def read_some(self, size: int = 65536) -> None:
+        """Take up to *size* bytes off the socket, for a later ``read_answer``."""
+        data = self.socket.recv(size)
+        if not data:
+            raise EOFError(f"the server closed after {bytes(self._pending[-200:])!r}")
+        self._pending += data
 
     def read_to_end(self) -> bytes:
         """All that is left until the server closes; a reset counts as the end."""
@@ -122,26 +129,21 @@ class RawClient:
         if length is None:
             return self.read_to_end()
         while len(self._pending) < int(length):
-            self._read_more()
+            self.read_some()
         return self._take(int(length))
 
     def _read_chunks(self) -> bytes:
-        body = b""
+        chunks = []
         while size := int(self.read_until(b"\r\n"), 16):
             while len(self._pending) < size + 2:
-                self._read_more()
+                self.read_some()
             chunk = self._take(size + 2)
             assert chunk.endswith(b"\r\n"), chunk[-10:]
-            body += chunk[:-2]
+            chunks.append(chunk[:-2])
         assert self.read_until(b"\r\n") == b"\r\n"
-        return body
-
-    def _read_more(self) -> None:
-        data = self.socket.recv(65536)
-        if not data:
-            raise EOFError(f"the server closed after {self._pending[-200:]!r}")
-        self._pending += data
+        return b"".join(chunks)
 
     def _take(self, size: int) -> bytes:
-        taken, self._pending = self._pending[:size], self._pending[size:]
+        taken = bytes(self._pending[:size])
+        del self._pending[:size]
         return taken

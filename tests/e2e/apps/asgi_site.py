@@ -8,6 +8,7 @@ import asyncio
 import contextvars
 import hashlib
 import json
+import os
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -32,7 +33,9 @@ async def app(scope, receive, send):
     if scope["type"] == "lifespan":
         await run_lifespan(scope, receive, send)
         return
-    handler = ROUTES.get(scope["path"].split("/")[1], hello)
+    handler = ROUTES.get(scope["path"].strip("/").split("/")[0], hello)
+    if any(name == b"x-show-scope" for name, _ in scope["headers"]):
+        handler = ROUTES["scope"]
     query = {name: values[-1] for name, values in parse_qs(scope["query_string"].decode()).items()}
     await handler(scope, receive, send, **query)
 
@@ -77,12 +80,12 @@ async def send_chunk(send, chunk, *, more_body=True):
 
 
 async def read_body(receive):
-    """The chunks of the request body."""
+    """The chunks of the request body, or of what came of it before the client left."""
     chunks = []
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ConnectionError("the client left in mid-body")
+            return chunks
         chunks.append(message.get("body", b""))
         if not message.get("more_body", False):
             return chunks
@@ -155,6 +158,11 @@ async def context(scope, receive, send, **query):
     seen = greeting.get()
     greeting.set("hello from a request")
     await answer(send, seen)
+
+
+@route
+async def environment(scope, receive, send, name, **query):
+    await answer(send, os.environ.get(name))
 
 
 @route
@@ -239,6 +247,7 @@ async def long_poll(scope, receive, send, case, **query):
     tell(f"long poll got {message['type']}")
     try:
         await answer(send, b"too late")
+        journal[case].append("answered")
     except OSError:
         journal[case].append("OSError from send")
         tell("long poll: OSError from send")

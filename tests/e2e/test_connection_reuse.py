@@ -1,0 +1,102 @@
+"""Connections that serve many requests: pooled, pipelined, in parallel."""
+
+import asyncio
+import json
+import random
+
+import aiohttp
+import httpx
+import pytest
+
+from .raw_client import RawClient
+
+
+@pytest.fixture(scope="module")
+def server(start_shared_server):
+    return start_shared_server("-m", "asgiserve", "asgi_site:app", "--port", "0")
+
+
+def count_connections(server):
+    """How many clients connected, by the ports in the access log."""
+    lines = server.log_since_mark().splitlines()
+    return len({word for line in lines for word in line.split() if word.startswith("127.0.0.1:")})
+
+
+def test_httpx_keeps_one_connection_for_many_requests(server):
+    with httpx.Client(base_url=server.url, trust_env=False) as client:
+        for number in range(50):
+            body = b"x" * random.randrange(2000)
+            assert client.post("/echo", content=body).content == body, number
+        with client.stream("POST", "/echo_stream", content=iter([b"a", b"b"])) as response:
+            assert b"".join(response.iter_raw()) == b"ab"
+    assert count_connections(server) == 1
+
+
+@pytest.mark.anyio
+async def test_httpx_async_pool_serves_requests_in_parallel(server):
+    limits = httpx.Limits(max_connections=10)
+    async with httpx.AsyncClient(
+        base_url=server.url, limits=limits, timeout=20, trust_env=False
+    ) as client:
+        bodies = [b"%d-" % number * 1000 for number in range(200)]
+        answers = await asyncio.gather(*[client.post("/echo", content=body) for body in bodies])
+    assert [answer.content for answer in answers] == bodies
+    assert count_connections(server) <= 10
+
+
+@pytest.mark.anyio
+async def test_aiohttp_pool_serves_requests_in_parallel(server):
+    async def pieces(number):
+        for piece in range(5):
+            yield b"%d.%d " % (number, piece)
+
+    async def post(session, number):
+        async with session.post(f"{server.url}/echo_stream", data=pieces(number)) as answer:
+            return await answer.read()
+
+    connector = aiohttp.TCPConnector(limit=10)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        answers = await asyncio.gather(*[post(session, number) for number in range(200)])
+    assert answers == [
+        b"".join(b"%d.%d " % (number, piece) for piece in range(5)) for number in range(200)
+    ]
+    assert count_connections(server) <= 10
+
+
+def test_pipelined_requests_are_answered_in_order(server):
+    with RawClient(server.address) as raw:
+        raw.send(
+            b"".join(
+                b"POST /echo HTTP/1.1\r\nhost: e2e\r\ncontent-length: 3\r\n\r\n%03d" % number
+                for number in range(300)
+            )
+        )
+        assert [raw.read_answer().body for _ in range(300)] == [b"%03d" % n for n in range(300)]
+
+
+def test_slow_first_answer_holds_back_the_pipelined_second(server, tmp_path):
+    permission = tmp_path / "go"
+    with RawClient(server.address) as raw:
+        raw.send(f"GET /wait_for_file?path={permission} HTTP/1.1\r\nhost: e2e\r\n\r\n".encode())
+        raw.send(b"GET /state HTTP/1.1\r\nhost: e2e\r\n\r\n")
+        with RawClient(server.address) as other:
+            assert other.get("/hello").status == 200
+        permission.touch()
+        assert raw.read_answer().body == b"finished in peace"
+        assert json.loads(raw.read_answer().body)["number"] == 1
+
+
+def test_connection_close_is_obeyed_and_announced(server):
+    with RawClient(server.address) as raw:
+        answer = raw.get("/hello", "connection: close")
+        assert answer.header("connection") == "close"
+        assert raw.read_to_end() == b""
+
+
+def test_http_1_0_connection_lives_when_asked_to(server):
+    with RawClient(server.address) as raw:
+        for _ in range(2):
+            raw.send(b"GET /hello HTTP/1.0\r\nconnection: keep-alive\r\n\r\n")
+            answer = raw.read_answer()
+            assert answer.header("connection") == "keep-alive"
+            assert answer.body == b"Hello, world!"
