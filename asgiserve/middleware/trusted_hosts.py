@@ -34,8 +34,8 @@ class TrustedHosts(dict[str, bool | None]):
             items = {"unix"}
         for item in items - {""}:
             try:
-                # An address is a network that has no other.
-                self._networks.append(ipaddress.ip_network(item))
+                # An address is a network that has no other; 10.0.0.5/8 can only mean 10.0.0.0/8.
+                self._networks.append(ipaddress.ip_network(item, strict=False))
             except ValueError:
                 self.names.add(item)
 
