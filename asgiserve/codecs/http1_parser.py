@@ -16,7 +16,12 @@ from asgiserve.codecs.header_fields import (
     parse_content_length,
 )
 from asgiserve.codecs.http1_chunks import MAX_CHUNK_EXTENSION_BYTES, ChunkDecoder
-from asgiserve.codecs.http1_request_line import METHODS, TARGET, TOKEN_BYTES, run_end
+from asgiserve.codecs.http1_request_line import (
+    METHODS,
+    ORIGIN_OR_ASTERISK_FORM,
+    TOKEN_BYTES,
+    run_end,
+)
 from asgiserve.codecs.http1_syntax import VALUE_BYTES, HeadScanner
 from asgiserve.codecs.request_fields import CHECKED_NAMES, check_fields
 from asgiserve.errors import HttpRequestError
@@ -24,7 +29,7 @@ from asgiserve.errors import HttpRequestError
 __all__ = ["MAX_CHUNK_EXTENSION_BYTES", "RequestHead", "RequestParser", "RequestSink"]
 
 EMPTY_LINES = re.compile(rb"[\r\n]*")
-REQUEST_LINE = re.compile(rb"([A-Z-]+) +(" + TARGET + rb") +HTTP/(1\.[01])\r\n")
+REQUEST_LINE = re.compile(rb"([A-Z-]+) +(" + ORIGIN_OR_ASTERISK_FORM + rb") +HTTP/(1\.[01])\r\n")
 # What proxies say of the client.
 FORWARDING_NAMES = frozenset(
     (
@@ -39,10 +44,10 @@ FORWARDING_NAMES = frozenset(
 MEANINGFUL_NAMES = CHECKED_NAMES | FORWARDING_NAMES | {b"connection", b"te", b"upgrade"}
 # The second alternative takes all from a place where no field line is, and leaves the name empty.
 # A value that ends in a tab is left to the scanner: for llhttp that is not whitespace everywhere.
-# Whitespace has one place in it to match, so that time is linear.
+# Whitespace has one place to match at, so that time is linear.
 FIELD_LINE = re.compile(
-    rb"(" + TOKEN_BYTES + rb"+):[ \t]*"
-    rb"(?:([!-~\x80-\xff](?:" + VALUE_BYTES + rb"*[!-~\x80-\xff])?) *)?\r\n|[\0-\xff]+"
+    rb"(" + TOKEN_BYTES + rb"+):[ \t]*(?![ \t])"
+    rb"((?:[!-~\x80-\xff](?:" + VALUE_BYTES + rb"*[!-~\x80-\xff])?)?) *\r\n|[\0-\xff]+"
 )
 
 
@@ -270,7 +275,7 @@ class RequestParser:
             return None
         name, target, version = line.groups()
         method = METHODS.get(name)
-        if method is None or len(target) > self._max_target_bytes or target[0] not in b"/*":
+        if method is None or len(target) > self._max_target_bytes:
             return None
         fields = FIELD_LINE.findall(data, line.end(), head_end - 2)
         if (fields and not fields[-1][0]) or len(fields) > self._max_fields:

@@ -14,7 +14,7 @@ from asgiserve.errors import HttpRequestError
 
 __all__ = [
     "METHODS",
-    "TARGET",
+    "ORIGIN_OR_ASTERISK_FORM",
     "TOKEN_BYTES",
     "TOKEN_RUN",
     "RequestLine",
@@ -34,23 +34,22 @@ METHODS = {
 MAX_METHOD_BYTES = 64
 
 TOKEN_BYTES = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
-# The path, query and fragment of a target; llhttp takes some bytes that RFC 3986 does not. Each loop
-# has one way to match, so that time is linear; PyPy 7.3.19 gets possessive groups wrong.
+# The path, query and fragment of a target; llhttp takes some bytes that RFC 3986 does not.
+# Each loop has one way to match, so that time is linear; PyPy 7.3.19 gets possessive groups wrong.
 PATH_BYTES = rb"[!\"$-;<=>@-~]"
 QUERY = rb"\?[!\"$-~]*"
 FRAGMENT = rb"#[!-~]*"
 PATH_AND_QUERY = PATH_BYTES + rb"*(?:" + QUERY + rb")?(?:" + FRAGMENT + rb")?"
-HOST_BYTES = rb"[!$%&'()*+,\-.0-9:;=A-Z\[\]_a-z~]"
-AUTHORITY = HOST_BYTES + rb"*(?:@(?!@)" + HOST_BYTES + rb"*)*"
+AUTHORITY_BYTES = rb"[!$%&'()*+,\-.0-9:;=A-Z\[\]_a-z~]"
+AUTHORITY = AUTHORITY_BYTES + rb"*(?:@(?!@)" + AUTHORITY_BYTES + rb"*)*"
 AFTER_AUTHORITY = rb"(?:/" + PATH_AND_QUERY + rb"|" + QUERY + rb"(?:" + FRAGMENT + rb")?)?"
-# Origin, asterisk or absolute form. llhttp lets anything follow an asterisk.
-TARGET = rb"[/*]" + PATH_AND_QUERY + rb"|[A-Za-z]+://" + AUTHORITY + AFTER_AUTHORITY
-
-TARGET_WHOLE = re.compile(TARGET)
+# llhttp lets anything follow an asterisk.
+ORIGIN_OR_ASTERISK_FORM = rb"[/*]" + PATH_AND_QUERY
+TARGET = re.compile(ORIGIN_OR_ASTERISK_FORM + rb"|[A-Za-z]+://" + AUTHORITY + AFTER_AUTHORITY)
 # The first of two @ is not wrong yet.
 BEGUN_AUTHORITY = AUTHORITY + rb"@?" + AFTER_AUTHORITY
 TARGET_START = re.compile(
-    rb"[/*]" + PATH_AND_QUERY + rb"|(?:[A-Za-z]+(?::(?:/(?:/" + BEGUN_AUTHORITY + rb")?)?)?)?"
+    ORIGIN_OR_ASTERISK_FORM + rb"|(?:[A-Za-z]+(?::(?:/(?:/" + BEGUN_AUTHORITY + rb")?)?)?)?"
 )
 TOKEN_RUN = re.compile(TOKEN_BYTES + rb"*")
 SPACES = re.compile(rb" *")
@@ -121,7 +120,7 @@ def scan_target(data: bytes, method_end: int, max_target_bytes: int) -> tuple[in
     if end == len(data):
         return start, 0
     after = data[end : end + 1]
-    if after not in b" \r\n" or TARGET_WHOLE.fullmatch(data, start, end) is None:
+    if after not in b" \r\n" or TARGET.fullmatch(data, start, end) is None:
         raise HttpRequestError(f"invalid byte {after!r} in the target")
     if after == b" ":
         check_authority(data[start:end])
