@@ -1,4 +1,4 @@
-"""The access log: one line for each finished request, written once a turn of the event loop.
+"""The access log: one line for each finished request, written a hundred times a second at most.
 
 That is so while the default handler of ``asgiserve.access`` is in place; any other logging
 configuration gets an ordinary record for each request, with the arguments that uvicorn gives.
@@ -33,7 +33,11 @@ error_logger = logging.getLogger("asgiserve.error")
 
 # What is kept for a reader of the log that does not keep up; beyond it, lines are dropped.
 MAX_UNSENT_BYTES = 1024 * 1024
-RETRY_S = 0.1
+
+# Lines wait this long for others: a write costs as much as a dozen lines.
+FLUSH_DELAY_S = 0.01
+# How long a full pipe is left alone.
+RETRY_DELAY_S = 0.1
 
 
 def make_access_log(config: Config, loop: asyncio.AbstractEventLoop) -> AccessLog | None:
@@ -56,14 +60,14 @@ class AccessLog(access_line.AccessLines):
             super().__init__()
         self._loop = loop
         self._second = -1
-        # Bytes that a full pipe has not taken yet, and the timer that offers them again.
+        # Bytes that a full pipe has not taken yet.
         self._unsent = b""
-        self._retry: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
         # The stream has failed, and that was said once.
         self._has_warned = False
 
     def begin_batch(self) -> bool:
-        """Have the lines of this turn written at its end, if the default handler is in place."""
+        """Have the lines that follow written soon, if the default handler is in place."""
         handler = self._handler
         if (
             handler is None
@@ -81,7 +85,7 @@ class AccessLog(access_line.AccessLines):
         if second != self._second:
             self._second = second
             self.prefix = self._format_prefix(second).encode("ascii", "backslashreplace")
-        self._loop.call_soon(self.flush)
+        self._flush_after(FLUSH_DELAY_S)
         return True
 
     def write_record(
@@ -108,6 +112,9 @@ class AccessLog(access_line.AccessLines):
 
     def flush(self) -> None:
         """Write what was collected; the server calls it before its loop ends."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         lines = self.take()
         stream = self._handler.stream if self._handler else None
         if stream is None or not (lines or self._unsent):
@@ -151,12 +158,11 @@ class AccessLog(access_line.AccessLines):
             end = self._unsent.rfind(b"\n", 0, MAX_UNSENT_BYTES) + 1
             self._unsent = self._unsent[:end]
             self._warn_once("the reader is too slow")
-        if self._retry is None:
-            self._retry = self._loop.call_later(RETRY_S, self._offer_again)
+        self._flush_after(RETRY_DELAY_S)
 
-    def _offer_again(self) -> None:
-        self._retry = None
-        self.flush()
+    def _flush_after(self, delay_s: float) -> None:
+        if self._timer is None:
+            self._timer = self._loop.call_later(delay_s, self.flush)
 
     def _warn_once(self, reason: str) -> None:
         if not self._has_warned:
