@@ -117,6 +117,10 @@ def test_scopes_of_one_connection_share_nothing_that_can_be_changed(impl):
         ("auto", b"/api/b", "/api/b", b"/api/b"),
         ("auto", b"/api", "/api", b"/api"),
         ("auto", b"/apiary", "/api/apiary", b"/api/apiary"),
+        ("auto", b"http://a/b", "/api/b", b"/api/b"),
+        # Not a path, so nothing is mounted below it (RFC 9112 section 3.2.4).
+        ("auto", b"*", "*", b"*"),
+        ("prepend", b"*", "*", b"*"),
     ],
 )
 def test_root_path_does_what_its_mode_says(impl, mode, target, path, raw_path):
@@ -281,6 +285,24 @@ def test_receive_works_in_every_way_of_awaiting(impl, call, is_there):
 
 async def first_of(results):
     return (await results)[0]
+
+
+def test_receive_that_is_cancelled_before_it_begins_loses_nothing(impl):
+    events = []
+
+    async def app(scope, receive, send):
+        task = asyncio.create_task(receive())
+        task.cancel()
+        await asyncio.wait([task])
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(receive(), 0)
+        events.append(await receive())
+        await answer(send)
+
+    with Wire(impl, app) as wire:
+        wire.feed(POST_HEAD + b"hello")
+        assert len(read_responses(wire.sent)) == 1
+    assert events == [{"type": "http.request", "body": b"hello", "more_body": False}]
 
 
 def test_receive_that_is_cancelled_loses_nothing(impl):
@@ -534,6 +556,23 @@ def test_continue_is_not_sent_when_half_of_the_body_is_there(impl):
         wire.feed(b"llo")
         (response,) = read_responses(wire.sent)
         assert response.informational == []
+
+
+def test_continue_is_not_sent_when_no_chunk_came_but_the_last(impl):
+    async def app(scope, receive, send):
+        await read_body(receive)
+        # As frameworks do to hear of a disconnect while they stream.
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(receive(), 1)
+        await answer(send)
+
+    with Wire(impl, app) as wire:
+        expecting = CHUNKED_HEAD.replace(b"\r\n\r\n", b"\r\nexpect: 100-continue\r\n\r\n")
+        wire.feed(expecting + b"0\r\n\r\n")
+        wire.loop.advance(1)
+        (response,) = read_responses(wire.sent)
+        assert response.informational == []
+        assert not response.says_close
 
 
 def test_continue_is_not_sent_without_a_body(impl):

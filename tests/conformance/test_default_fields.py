@@ -39,6 +39,18 @@ def test_date_and_server_are_sent(impl, request_bytes):
     assert abs(time.time() - sent_s) < 5
 
 
+def test_date_follows_the_clock(impl, monkeypatch):  # RFC 9110 section 5.6.7
+    now_s = 784111777.0
+    monkeypatch.setattr(time, "time", lambda: now_s)
+    with Wire(impl, scripted_app(start(), body()), date_header=True) as wire:
+        wire.feed(GET)
+        now_s += 1
+        wire.tick(1)
+        wire.feed(GET)
+        dates = [response.value(b"date") for response in read_responses(wire.sent)]
+    assert dates == [b"Sun, 06 Nov 1994 08:49:37 GMT", b"Sun, 06 Nov 1994 08:49:38 GMT"]
+
+
 def test_date_and_server_can_be_switched_off(impl):
     response = fields_of(impl, server_header=False, date_header=False)
     assert not response.values(b"server")
