@@ -203,4 +203,5 @@ def format_value(name: str, value: Any) -> str:
         return f"0o{value:o}"
     if name == "headers":
         value = [f"{field_name}: {field_value}" for field_name, field_value in value]
-    return json.dumps(value)
+    # A string of JSON is one of TOML, but for the one control character that JSON lets through.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

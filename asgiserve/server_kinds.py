@@ -43,7 +43,7 @@ def split_items(value: str | Iterable[str]) -> list[str]:
 
 
 def _to_binds(value: Any) -> tuple[str, ...]:
-    texts = split_items(value)
+    texts = split_items(() if value is None else value)
     for text in texts:
         parse_bind_address(text)
     return tuple(texts)
@@ -61,7 +61,9 @@ def _to_hosts(value: Any) -> list[str]:
 def _to_fields(value: Any) -> list[tuple[str, str]]:
     if isinstance(value, Mapping):
         value = value.items()
-    return [_to_field(item) for item in ([value] if isinstance(value, str) else value)]
+    # uvicorn's default is None.
+    items = [value] if isinstance(value, str) else () if value is None else value
+    return [_to_field(item) for item in items]
 
 
 def _to_field(item: str | Sequence[str]) -> tuple[str, str]:

@@ -1,0 +1,210 @@
+"""Where options come from: which source wins, what is refused, what --print-config shows."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+
+from asgiserve.config import OPTIONS, Config
+from asgiserve.config_sources import Settings, Sourced, collect_settings, format_config
+from asgiserve.errors import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def empty_directory(tmp_path, monkeypatch):
+    """Run in a directory without configuration files."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)
+    return tmp_path
+
+
+def collect(command_line=None, environ=None, config_file=None) -> Settings:
+    given = {name: Sourced(value, f"--{name}") for name, value in (command_line or {}).items()}
+    return collect_settings(given, config_file, environ or {})
+
+
+def test_command_line_comes_before_environment_before_file(empty_directory):
+    (empty_directory / "asgiserve.toml").write_text(
+        "port = 1\nbacklog = 1\nfd = 1\nlog_level = 1\n"
+    )
+    environ = {"ASGISERVE_PORT": "2", "ASGISERVE_BACKLOG": "2"}
+    settings = collect({"app": "main:app", "port": "3"}, environ)
+    assert settings.values == {
+        "app": ("main:app", "--app"),
+        "port": (3, "--port"),
+        "backlog": (2, "ASGISERVE_BACKLOG"),
+        "fd": (1, "asgiserve.toml"),
+        "log_level": (1, "asgiserve.toml"),
+    }
+    assert settings.source_of("host") == "default"
+
+
+def test_every_option_can_come_from_the_environment(empty_directory):
+    (empty_directory / "x").touch()
+    texts = {
+        "app": "main:app",
+        "app_dir": ".",
+        "bind": "a:1,unix:s",
+        "env_file": "x",
+        "fd": "3",
+        "forwarded_allow_ips": "*",
+        "forwarded_header": "forwarded",
+        "headers": "x-a: 1, 2\n x-b: 3 \n",
+        "host": "::",
+        "interface": "wsgi",
+        "lifespan": "off",
+        "log_config": "x",
+        "log_level": "trace",
+        "loop": "none",
+        "root_path": "/r",
+        "root_path_mode": "keep",
+        "uds": "s",
+        "uds_permissions": "600",
+    }
+    for name, option in OPTIONS.items():
+        text = texts.get(name, "true" if option.kind.is_switch else "7")
+        sourced = collect(environ={f"ASGISERVE_{name.upper()}": text}).values[name]
+        assert sourced.source == f"ASGISERVE_{name.upper()}"
+    environ = {"ASGISERVE_HEADERS": texts["headers"], "ASGISERVE_BIND": texts["bind"]}
+    values = collect(environ=environ).values
+    assert values["headers"].value == [("x-a", "1, 2"), ("x-b", "3")]
+    assert values["bind"].value == ("a:1", "unix:s")
+
+
+def test_empty_variable_counts_as_not_set():
+    assert collect(environ={"ASGISERVE_PORT": "", "ASGISERVE_UDS": ""}).values == {}
+
+
+@pytest.mark.parametrize(
+    "name", ["SPEEDUPS", "BUILD", "LLHTTP", "CFLAGS", "TEST_COLUMNS", "TEST_ANYTHING"]
+)
+def test_variables_that_are_not_options_are_left_alone(name):
+    assert collect(environ={f"ASGISERVE_{name}": "x", "PORT": "1"}).values == {}
+
+
+@pytest.mark.parametrize("variable", ["ASGISERVE_PROT", "ASGISERVE_WORKERS"])
+def test_unknown_variable_is_refused(variable):
+    with pytest.raises(ConfigError, match=rf"no such option.*\(from {variable}\)"):
+        collect(environ={variable: "1"})
+
+
+def test_bad_value_names_its_source_even_when_another_source_wins(empty_directory):
+    with pytest.raises(ConfigError) as caught:
+        collect({"port": "1"}, {"ASGISERVE_PORT": "x"})
+    assert str(caught.value) == "port: 'x' is not an integer from 0 to 65535 (from ASGISERVE_PORT)"
+    (empty_directory / "asgiserve.toml").write_text("port = true\n")
+    with pytest.raises(ConfigError, match=r"^port: True is not .* \(from asgiserve.toml\)$"):
+        collect()
+
+
+def test_conflict_names_both_sources():
+    settings = collect({"app": "main:app", "uds": "s"}, {"ASGISERVE_FD": "3"})
+    with pytest.raises(ConfigError) as caught:
+        settings.make_config()
+    assert str(caught.value).endswith("(fd from ASGISERVE_FD, uds from --uds)")
+
+
+def test_missing_application_is_refused():
+    with pytest.raises(ConfigError, match="app: missing"):
+        collect().make_config()
+
+
+def test_pyproject_is_read_when_there_is_no_asgiserve_toml(empty_directory):
+    pyproject = empty_directory / "pyproject.toml"
+    pyproject.write_text('[project]\nname = "x"\n[tool.asgiserve]\nport = 1\n')
+    source = "[tool.asgiserve] in pyproject.toml"
+    assert collect().values == {"port": (1, source)}
+    (empty_directory / "asgiserve.toml").write_text("port = 2\n")
+    assert collect().values == {"port": (2, "asgiserve.toml")}
+    pyproject.write_text('[project]\nname = "x"\n')
+    (empty_directory / "asgiserve.toml").unlink()
+    assert collect().values == {}
+
+
+def test_named_file_is_read_alone(empty_directory):
+    (empty_directory / "asgiserve.toml").write_text("port = 2\n")
+    (empty_directory / "other.toml").write_text("backlog = 3\n")
+    assert collect(config_file="other.toml").values == {"backlog": (3, "other.toml")}
+    environ = {"ASGISERVE_CONFIG": "other.toml"}
+    assert collect(environ=environ).values == {"backlog": (3, "other.toml")}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("prot = 1\n", "prot: no such option; did you mean port? (from asgiserve.toml)"),
+        ("log-level = 1\n", "log-level: no such option; did you mean log_level?"),
+        ("port = \n", "config: asgiserve.toml: "),
+        ("[table]\nport = 1\n", "table: no such option"),
+        ("port = 1\nport = 2\n", "config: asgiserve.toml: "),
+        ("host = '\udcff'\n", "config: asgiserve.toml: "),
+    ],
+)
+def test_malformed_file_is_refused(empty_directory, text, message):
+    (empty_directory / "asgiserve.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ConfigError) as caught:
+        collect()
+    assert str(caught.value).startswith(message)
+
+
+def test_missing_named_file_is_refused():
+    with pytest.raises(ConfigError, match=r"^config: nowhere.toml: No such file"):
+        collect(config_file="nowhere.toml")
+
+
+def test_table_of_the_wrong_type_is_refused(empty_directory):
+    (empty_directory / "pyproject.toml").write_text("[tool]\nasgiserve = 1\n")
+    with pytest.raises(ConfigError, match="is not a table"):
+        collect()
+
+
+def test_toml_gives_lists_tables_and_none(empty_directory):
+    (empty_directory / "asgiserve.toml").write_text(
+        'app = "main:app"\nbind = ["a:1", "[::1]:2"]\ntimeout_graceful_shutdown = "none"\n'
+        'uds_permissions = 0o666\nforwarded_allow_ips = ["10.0.0.0/8"]\n[headers]\nX-A = "1"\n'
+    )
+    config = collect().make_config()
+    assert config.bind == ("a:1", "[::1]:2")
+    assert config.timeout_graceful_shutdown is None
+    assert config.headers == [("X-A", "1")]
+    assert config.forwarded_allow_ips == ["10.0.0.0/8"]
+
+
+def test_printed_configuration_names_each_source(monkeypatch):
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "10.0.0.1")
+    text = format_config(collect({"port": "3"}, {"ASGISERVE_BACKLOG": "666"}))
+    sources = {
+        line.split(" = ")[0]: line.split(" # ")[1].strip()
+        for line in text.splitlines()
+        if " = " in line
+    }
+    assert sources.keys() == OPTIONS.keys() - {"app"}
+    assert {name: source for name, source in sources.items() if source != "default"} == {
+        "port": "--port",
+        "backlog": "ASGISERVE_BACKLOG",
+        "forwarded_allow_ips": "FORWARDED_ALLOW_IPS",
+    }
+    assert "# app is not given" in text
+
+
+def test_printed_configuration_is_a_file_that_gives_it_again(empty_directory):
+    command_line = {
+        "app": "main:app",
+        "bind": ("unix:a \U0001f600\x7f.sock", "[::1]:80"),
+        "uds_permissions": "640",
+        "headers": ['x-a: "quoted" \\ back', "x-b: é"],
+        "limit_request_body": "none",
+        "timeout_keep_alive": "2.5",
+        "log_level": "trace",
+        "use_colors": "false",
+    }
+    settings = collect(command_line)
+    text = format_config(settings)
+    assert tomllib.loads(text).keys() == OPTIONS.keys()
+    (empty_directory / "asgiserve.toml").write_text(text, "utf-8")
+    assert collect().make_config() == settings.make_config()
+
+
+def test_settings_of_nothing_are_the_defaults():
+    assert collect({"app": "main:app"}).make_config() == Config("main:app")
