@@ -20,7 +20,7 @@ cdef dict ASGI = {"version": ASGI_VERSION, "spec_version": HTTP_SPEC_VERSION}
 
 
 cdef class ScopeFactory:
-    """Makes the scopes of one connection: a copy of a template, with what the request says filled in."""
+    """Makes the scopes of one connection from a template and the request heads."""
 
     def __init__(
         self,
@@ -68,7 +68,8 @@ cdef class ScopeFactory:
         if p[0] != 47 or memchr(p, 63, PyBytes_GET_SIZE(raw_path)) is not NULL:
             raw_path, query_string, authority = split_target(raw_path)
         path = decode_path(raw_path)
-        if not self._keeps_path:
+        # An asterisk is no path.
+        if not self._keeps_path and path != "*":
             path, raw_path = self._mount(path, raw_path)
         cdef dict scope = self._template.copy()
         scope["asgi"] = ASGI.copy()
@@ -78,7 +79,8 @@ cdef class ScopeFactory:
         scope["path"] = path
         scope["raw_path"] = raw_path
         scope["query_string"] = query_string
-        # "MUST ignore the received Host header field (if any) and instead replace it", RFC 9112 section 3.2.2.
+        # "MUST ignore the received Host header field (if any) and instead replace it", RFC 9112
+        # section 3.2.2.
         scope["headers"] = replace_host(head.headers, authority) if authority else head.headers
         scope["extensions"] = self._extensions.copy()
         if self._state is not None:
@@ -87,7 +89,8 @@ cdef class ScopeFactory:
 
     cdef tuple _mount(self, str path, bytes raw_path):
         cdef str root_path = self._root_path
-        cdef bint is_below = path.startswith(root_path) and path[len(root_path):len(root_path) + 1] in ("", "/")
+        cdef str rest = path[len(root_path):]
+        cdef bint is_below = path.startswith(root_path) and rest[:1] in ("", "/")
         if self._root_path_mode == "strip":
             if not is_below:
                 return path, raw_path
@@ -95,7 +98,7 @@ cdef class ScopeFactory:
             raw_root = root_path.encode()
             if raw_path.startswith(raw_root):
                 raw_path = raw_path[len(raw_root):] or b"/"
-            return path[len(root_path):] or "/", raw_path
+            return rest or "/", raw_path
         if self._root_path_mode == "auto" and is_below:
             return path, raw_path
         return root_path + path, root_path.encode() + raw_path

@@ -1,6 +1,7 @@
 """The connection scope of a request (ASGI HTTP 2.5), made from a request head.
 
-Percent-decoding and ``root_path`` are settled here; which requests are acceptable was settled by the parser.
+Percent-decoding and ``root_path`` are settled here; which requests are acceptable was settled by
+the parser.
 """
 
 from __future__ import annotations
@@ -15,19 +16,21 @@ __all__ = ["ROOT_PATH_MODES", "ScopeFactory", "split_target"]
 ASGI_VERSION = "3.0"
 HTTP_SPEC_VERSION = "2.5"
 
-# keep: path as received. strip: without a leading root_path. prepend: root_path in front, for a proxy that
-# removed it. auto: prepend unless it is there, so that path contains root_path as the specification has it.
+# keep: path as received. strip: without a leading root_path. prepend: root_path in front, for a
+# proxy that removed it. auto: prepend unless it is there, so that path contains root_path as the
+# specification has it.
 ROOT_PATH_MODES = ("keep", "strip", "prepend", "auto")
 
 
 class ScopeFactory:
-    """Makes the scopes of one connection: a copy of a template, with what the request says filled in.
+    """Makes the scopes of one connection from a template and the request heads.
 
     Args:
         scheme: "http" or "https".
         server: address and port of the listening socket, path and None for a Unix socket, or None.
         client: address and port of the peer, or None.
-        state: the lifespan's state, copied for each request; None when the application has no lifespan.
+        state: the lifespan's state, copied for each request; None when the application has no
+            lifespan.
         extensions: names of the supported extensions with their parameters.
         root_path: where the application is mounted, without a trailing slash.
         root_path_mode: one of ROOT_PATH_MODES.
@@ -73,7 +76,8 @@ class ScopeFactory:
         """The scope of the request with *head*; it belongs to the application alone."""
         raw_path, query_string, authority = split_target(head.target)
         path = decode_path(raw_path)
-        if self._root_path_mode != "keep":
+        # An asterisk is no path.
+        if self._root_path_mode != "keep" and path != "*":
             path, raw_path = self._mount(path, raw_path)
         scope = self._template.copy()
         scope["asgi"] = {"version": ASGI_VERSION, "spec_version": HTTP_SPEC_VERSION}
@@ -82,7 +86,8 @@ class ScopeFactory:
         scope["path"] = path
         scope["raw_path"] = raw_path
         scope["query_string"] = query_string
-        # "MUST ignore the received Host header field (if any) and instead replace it", RFC 9112 section 3.2.2.
+        # "MUST ignore the received Host header field (if any) and instead replace it", RFC 9112
+        # section 3.2.2.
         scope["headers"] = replace_host(head.headers, authority) if authority else head.headers
         scope["extensions"] = self._extensions.copy()
         if self._state is not None:
@@ -91,7 +96,8 @@ class ScopeFactory:
 
     def _mount(self, path: str, raw_path: bytes) -> tuple[str, bytes]:
         root_path = self._root_path
-        is_below = path.startswith(root_path) and path[len(root_path) : len(root_path) + 1] in ("", "/")
+        rest = path[len(root_path) :]
+        is_below = path.startswith(root_path) and rest[:1] in ("", "/")
         if self._root_path_mode == "strip":
             if not is_below:
                 return path, raw_path
@@ -99,7 +105,7 @@ class ScopeFactory:
             raw_root = root_path.encode()
             if raw_path.startswith(raw_root):
                 raw_path = raw_path[len(raw_root) :] or b"/"
-            return path[len(root_path) :] or "/", raw_path
+            return rest or "/", raw_path
         if self._root_path_mode == "auto" and is_below:
             return path, raw_path
         return root_path + path, root_path.encode() + raw_path
@@ -108,7 +114,8 @@ class ScopeFactory:
 def split_target(target: bytes) -> tuple[bytes, bytes, bytes]:
     """Split a request-target into raw path, query string and authority (RFC 9112 section 3.2).
 
-    Only an absolute-form target has an authority, here without user information; its empty path means ``/``.
+    Only an absolute-form target has an authority, here without user information; its empty path
+    means ``/``.
     """
     path, _mark, query_string = target.partition(b"?")
     if path.startswith(b"/") or b"://" not in path:
@@ -118,9 +125,7 @@ def split_target(target: bytes) -> tuple[bytes, bytes, bytes]:
     return slash + path or b"/", query_string, authority.rpartition(b"@")[2]
 
 
-def replace_host(
-    headers: list[tuple[bytes, bytes]], authority: bytes
-) -> list[tuple[bytes, bytes]]:
+def replace_host(headers: list[tuple[bytes, bytes]], authority: bytes) -> list[tuple[bytes, bytes]]:
     """The fields with *authority* for Host, in its place or at the start."""
     replaced = [(name, authority if name == b"host" else value) for name, value in headers]
     if (b"host", authority) not in replaced:

@@ -1,6 +1,7 @@
-"""A connection that speaks HTTP/1.1: an asyncio protocol that joins parser and cycles (RFC 9112 section 9).
+"""A connection that speaks HTTP/1.1, an asyncio protocol (RFC 9112 section 9).
 
-The state machine of ASGI is not here but in ``asgi/http_cycle.py``, the grammar not here but in ``codecs/``.
+The state machine of ASGI is not here but in ``asgi/http_cycle.py``, the grammar not here but in
+``codecs/``.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ __all__ = ["Http1Connection", "Phase"]
 
 logger = logging.getLogger("asgiserve.error")
 
-# An application that answers without reading leaves this much of a body to be read and dropped; a client that
-# sends more than that is told by the connection's end.
+# An application that answers without reading leaves this much of a body to be read and dropped; a
+# client that sends more than that is told by the connection's end.
 DRAIN_LIMIT_BYTES = 65536
 
 # How long a refused client may go on sending before the socket is closed (RFC 9112 section 9.6).
@@ -157,7 +158,7 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
     # RequestSink
 
     def on_head(self, head: RequestHead) -> None:
-        """A request begins; its application starts at its end, or when all that came has been parsed."""
+        """A request begins; its application starts at its end, or when this read is parsed."""
         worker = self.worker
         cycle = Http1Cycle(self, head)
         self._cycle = cycle
@@ -194,6 +195,7 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
         cycle = self._cycle
         if cycle is not None:
             self._read_ticks = 0
+            cycle.is_continue_due = False
             cycle.end_body(trailers if self.worker.delivers_request_trailers else None)
             if not cycle.is_started:
                 self._start(cycle)
@@ -256,8 +258,8 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
     def tell_disconnect(self) -> None:
         """Tell an application that is still at it to come to an end.
 
-        ``receive`` gives ``http.disconnect``; ``send`` raises only in the middle of a response, since an
-        application that has yet to answer can still do so in time.
+        ``receive`` gives ``http.disconnect``; ``send`` raises only in the middle of a response,
+        since an application that has yet to answer can still do so in time.
         """
         cycle = self._cycle
         if cycle is None:
@@ -310,7 +312,7 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
     # Serving.
 
     def _after_feed(self) -> None:
-        """All that came is parsed: start what was waiting for it, and set flow control and time-outs."""
+        """All that came is parsed: start what waited for it, set flow control and time-outs."""
         cycle = self._cycle
         if cycle is not None and not cycle.is_started:
             self._start(cycle)
@@ -333,7 +335,8 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
     def _start(self, cycle: Http1Cycle) -> None:
         worker = self.worker
         worker.active_requests += 1
-        # Three thousand instructions less than the way through a middleware that finds nothing to do.
+        # Three thousand instructions less than the way through a middleware that finds nothing to
+        # do.
         app = worker.app if cycle.head.is_forwarded else worker.direct_app
         cycle.start(app, worker.task_starter)
 
@@ -360,8 +363,8 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
             self._refuse(exc)
             return
         self._after_feed()
-        if self._is_eof and (self._phase is Phase.IDLE or self._phase is Phase.HEAD):
-            self._close()
+        if self._is_eof:
+            self._close_unless_serving()
 
     # Ends.
 
@@ -412,10 +415,15 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
         else:
             self._linger()
 
+    def _close_unless_serving(self) -> None:
+        if self._phase is Phase.IDLE or self._phase is Phase.HEAD:
+            self._close()
+
     def _linger(self) -> None:
         """Close our side and read on for a while (RFC 9112 section 9.6).
 
-        Closing a socket that has unread input resets the connection, and the reset may overtake the answer.
+        Closing a socket that has unread input resets the connection, and the reset may overtake the
+        answer.
         """
         if self._is_eof or not self._transport.can_write_eof():
             self._close()
