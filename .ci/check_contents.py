@@ -26,7 +26,7 @@ def check_sdist(path: str) -> None:
 
 def check_wheel(path: str, *, is_compiled: bool) -> None:
     """A wheel has modules, marks of typing and licences, and nothing an extension is built from."""
-    names = zipfile.ZipFile(path).namelist()
+    names = [name for name in zipfile.ZipFile(path).namelist() if not name.endswith("/")]
     package = {name for name in names if ".dist-info/" not in name}
     libraries = {name for name in package if name.endswith(".so")}
     compiled = {Path(name).name.partition(".")[0] for name in libraries}
