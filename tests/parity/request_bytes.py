@@ -32,9 +32,10 @@ TARGETS = (
         b'/"<>\\^`{|}~',
         b"//x",
     ),
-    *(b"http://a", b"http://a:80/b?c#d", b"HTTPS://u:p@h/", b"http://[::1]:8000/?x", b"x://?q#f"),
+    *(b"http://a", b"http://a:80/b?c#d", b"HTTPS://u:p@h/", b"http://[::1]:8000/?x", b"x://h?q#f"),
 )
 OTHER_TARGETS = (
+    *(b"x://?q#f", b"http://:80/", b"http://u@/", b"http://[::g]/", b"http://%4/", b"http://a:b/"),
     *(b"http://", b"http:/", b"http:", b"http", b"ht1p://a", b"http://a@@b", b"http://a@", b"a:1"),
     *(b"http://a#b", b"*foo", b"?x", b"#", b".", b"/\xc3\xa9", b"/a\tb", b"/\x7f", b"", b"/a b"),
     *(b"/" + b"t" * 30, b"/?" + b"q" * 30, b"http://" + b"h" * 30, b"http://a/" + b"p" * 30),
@@ -46,7 +47,7 @@ OTHER_VERSIONS = (
 )
 PLAIN_NAMES = (
     *(b"Accept", b"X-Y", b"!#$%&'*+-.^_`|~", b"Connection", b"Upgrade", b"TE", b"Expect", b"a"),
-    *(b"Trailer", b"Content-Length2", b"content-lengt", b"Transfer-Encodin", b"Connectio"),
+    *(b"X-Forwarded-For", b"Content-Length2", b"content-lengt", b"Transfer-Encodin", b"Connectio"),
 )
 NAMES = (
     *(b"Connection", b"host", b"HOST", b"Content-Length", b"Transfer-Encoding", b"eXpEcT"),
