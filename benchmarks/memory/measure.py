@@ -8,10 +8,11 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from benchmarks.client import read_answer
 from benchmarks.contenders import Contender
 from benchmarks.load.scenarios import SCENARIOS
 from benchmarks.load.wrk import run_wrk
-from benchmarks.samples import HELLO_BODY, WRK_FIELDS, encode_request
+from benchmarks.samples import WRK_FIELDS, encode_request
 from benchmarks.server_process import ServerError, ServerProcess, find_free_port
 
 __all__ = ["Growth", "measure_growth", "measure_idle_connection", "raise_file_limit"]
@@ -96,12 +97,7 @@ def open_idle_connections(port: int, connections: int) -> ExitStack:
     for _ in range(connections):
         client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
         client.sendall(REQUEST)
-        answer = b""
-        while not answer.endswith(HELLO_BODY):
-            piece = client.recv(65536)
-            if not piece:
-                raise ServerError(f"connection closed after {answer!r}")
-            answer += piece
+        read_answer(client)
         clients.append(client)
     for client in clients:
         if is_closed(client):

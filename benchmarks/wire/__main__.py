@@ -20,6 +20,7 @@ Figures = dict[str, dict[str, float | None]]
 # The constant answer over a fake transport, which is taken off the connections' figures.
 HARNESS = "harness"
 
+DEFAULT_FORMS = ("connection", "server")
 DEFAULT = ("constant", "asgiserve", "asgiserve-pure", "uvicorn")
 
 
@@ -29,7 +30,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "servers", nargs="*", metavar="SERVER", help=f"default: {' '.join(DEFAULT)}"
     )
-    parser.add_argument("--form", choices=FORMS, help="measure only this form; default: both")
+    parser.add_argument("--form", choices=FORMS, help="measure only this form")
     parser.add_argument(
         "--functions", type=int, metavar="N", help="list the N dearest functions too"
     )
@@ -48,7 +49,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def can_count(form: str, name: str) -> bool:
     """Tell whether the server has this form; a constant alone is the harness itself."""
-    return form == "server" or (name in PROTOCOLS and name != "constant")
+    return form != "connection" or (name in PROTOCOLS and name != "constant")
 
 
 def count_figure(form: str, name: str, folder: Path, harness_count: float) -> float | None:
@@ -70,7 +71,7 @@ def main() -> int:
 
 def run(arguments: argparse.Namespace, folder: Path) -> int:
     """Measure into *folder* what the command line says; return the exit status."""
-    forms = [arguments.form] if arguments.form else list(FORMS)
+    forms = [arguments.form] if arguments.form else list(DEFAULT_FORMS)
     cells = [(n, form) for n in arguments.servers for form in forms if can_count(form, n)]
     figures: Figures = {name: dict.fromkeys(forms) for name in arguments.servers}
     harness = folder / HARNESS

@@ -13,20 +13,23 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
+from benchmarks.client import read_answer
 from benchmarks.contenders import CONTENDERS, Contender
-from benchmarks.samples import HELLO_BODY, WRK_FIELDS, encode_request
+from benchmarks.samples import WRK_FIELDS, encode_request
 from benchmarks.server_process import REPOSITORY, ServerError, ServerProcess, find_free_port
 from benchmarks.wire import callgrind
 
 __all__ = ["DIFFERENCE", "FORMS", "count_harness", "count_per_request"]
 
-# The short run is long enough for the interpreter to have specialised the bytecode.
+# The short run is long enough for the interpreter to have specialised the bytecode. Both are
+# multiples of 64, the most connections that a form has.
 SHORT_RUN = 256
 LONG_RUN = 2304
 DIFFERENCE = LONG_RUN - SHORT_RUN
-RECEIVE_BYTES = 65536
 
 CountRun = Callable[[Contender, int, Path], None]
 
@@ -81,27 +84,33 @@ def run_connection(contender: Contender, requests: int, folder: Path) -> None:
         raise ServerError(finished.stderr.strip()[-2000:])
 
 
-def run_server(contender: Contender, requests: int, folder: Path) -> None:
-    """Run a whole server under callgrind and send it *requests* GETs over one connection."""
+def run_server(contender: Contender, requests: int, folder: Path, *, connections: int) -> None:
+    """Run a whole server under callgrind and send it *requests* GETs over *connections*."""
     port = find_free_port()
     command = contender.command(app="benchmarks.apps.raw:hello", port=port)
     environment = {**contender.environment, **callgrind.ENVIRONMENT}
     with ServerProcess(callgrind.wrap_command(command, folder), port, environment=environment):
-        request_repeatedly(port, requests)
+        request_in_turns(port, requests // connections, connections)
 
 
-def request_repeatedly(port: int, requests: int) -> None:
-    """Send GETs over one connection, each after the answer to the one before."""
+def request_in_turns(port: int, turns: int, connections: int) -> None:
+    """Send one GET on each connection, read all the answers, and that again and again."""
     request = encode_request(WRK_FIELDS)
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
-        for _ in range(requests):
-            client.sendall(request)
-            answer = b""
-            while not answer.endswith(HELLO_BODY):
-                piece = client.recv(RECEIVE_BYTES)
-                if not piece:
-                    raise ServerError(f"connection closed after {answer!r}")
-                answer += piece
+    with ExitStack() as stack:
+        address = ("127.0.0.1", port)
+        clients = [
+            stack.enter_context(socket.create_connection(address, timeout=60))
+            for _ in range(connections)
+        ]
+        for _ in range(turns):
+            for client in clients:
+                client.sendall(request)
+            for client in clients:
+                read_answer(client)
 
 
-FORMS: dict[str, CountRun] = {"connection": run_connection, "server": run_server}
+FORMS: dict[str, CountRun] = {
+    "connection": run_connection,
+    "server": partial(run_server, connections=1),
+    "server-c64": partial(run_server, connections=64),
+}
