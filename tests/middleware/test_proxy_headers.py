@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from asgiserve.middleware import trusted_hosts as trusted_hosts_module
+from asgiserve.middleware import proxy_headers, trusted_hosts
 from asgiserve.middleware.proxy_headers import ProxyHeadersMiddleware
 from asgiserve.middleware.trusted_hosts import MAX_HOST_CHARS, MAX_VERDICTS, TrustedHosts
 
@@ -300,9 +300,7 @@ async def test_malformed_node_of_forwarded_is_ignored(node: str) -> None:
         ([""], PROXY, "http"),
     ],
 )
-async def test_forwarded_is_read_from_the_right(
-    lines: list[str], client: Any, scheme: str
-) -> None:
+async def test_forwarded_is_read_from_the_right(lines: list[str], client: Any, scheme: str) -> None:
     trusted = "127.0.0.1, 10.0.0.0/8"
     scope = await pass_through(forwarded(*lines), trusted, use_forwarded=True)
     assert (scope["client"], scope["scheme"]) == (client, scheme)
@@ -339,8 +337,46 @@ async def test_hostile_header_takes_linear_time(line: str, use_forwarded: bool) 
     assert scope["scheme"] == "http"
 
 
+async def test_repeated_fields_give_the_same_answer_without_being_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append((scope["client"], scope["scheme"]))
+
+    seen: list[Any] = []
+    middleware = ProxyHeadersMiddleware(app)
+    fields = x_forwarded("203.0.113.7", proto="https")
+    await middleware(make_scope(fields), None, None)
+    monkeypatch.setattr(proxy_headers, "read_x_forwarded", None)
+    await middleware(make_scope(fields), None, None)
+    await middleware(make_scope(fields, kind="websocket"), None, None)
+    await middleware(make_scope(fields, client=("6.6.6.6", 1)), None, None)
+    client = ("203.0.113.7", 0)
+    assert seen == [(client, "https"), (client, "https"), (client, "wss"), (("6.6.6.6", 1), "http")]
+
+
+async def test_remembered_fields_are_bounded_in_number_and_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(proxy_headers, "MAX_ORIGINS", 10)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["client"])
+
+    seen: list[Any] = []
+    middleware = ProxyHeadersMiddleware(app)
+    for number in range(100):
+        await middleware(make_scope(x_forwarded(f"10.0.0.{number}")), None, None)
+        assert len(middleware._origins) <= 10
+    assert seen == [(f"10.0.0.{number}", 0) for number in range(100)]
+    known = len(middleware._origins)
+    await middleware(make_scope(x_forwarded(" " * 300 + "10.0.0.1")), None, None)
+    assert len(middleware._origins) == known
+    assert seen[-1] == ("10.0.0.1", 0)
+
+
 def test_verdicts_are_bounded_in_number_and_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trusted_hosts_module, "MAX_VERDICTS", 10)
+    monkeypatch.setattr(trusted_hosts, "MAX_VERDICTS", 10)
     trusted = TrustedHosts("10.0.0.0/8")
     for number in range(100):
         assert trusted[f"10.0.0.{number}"] is True
