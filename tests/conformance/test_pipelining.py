@@ -331,6 +331,26 @@ def test_endless_stream_is_told_to_end(impl, caplog):
     assert not caplog.records
 
 
+def test_stream_that_waits_for_its_client_is_told_to_end(impl):
+    errors = []
+
+    async def app(scope, receive, send):
+        await send(start())
+        try:
+            while True:
+                await send(body(b"x" * 10_000, more=True))
+        except OSError as error:
+            errors.append(error)
+
+    with Wire(impl, app) as wire:
+        wire.transport.stall()
+        wire.feed(GET)
+        drain(wire)
+        assert errors == []
+        wire.call(wire.connection.tell_disconnect)
+        assert len(errors) == 1
+
+
 def test_long_poll_is_told_to_end_and_may_answer(impl):
     async def app(scope, receive, send):
         await read_body(receive)

@@ -55,7 +55,8 @@ def read_to_end(client: socket.socket) -> bytes:
         while piece := client.recv(65536):
             data += piece
     except ConnectionResetError:
-        # What follows a request that asked to close may find the socket closed (RFC 9112 section 9.6).
+        # What follows a request that asked to close may find the socket closed (RFC 9112
+        # section 9.6).
         pass
     return data
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    chunk_extensions,
     chunks,
     content_length,
     expectations,
@@ -13,6 +14,7 @@ from . import (
     request_line,
     smuggling,
     targets,
+    trailers,
     transfer_encoding,
     upgrades,
     versions,
@@ -30,6 +32,8 @@ CHAPTERS = (
     content_length,
     transfer_encoding,
     chunks,
+    chunk_extensions,
+    trailers,
     expectations,
     persistence,
     upgrades,

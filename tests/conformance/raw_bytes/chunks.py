@@ -1,4 +1,4 @@
-"""The chunked coding: sizes, extensions, data, last chunk, trailers (RFC 9112 section 7.1)."""
+"""The chunked coding: sizes, data, last chunk (RFC 9112 section 7.1)."""
 
 from __future__ import annotations
 
@@ -114,105 +114,6 @@ CASES = [
         "RFC 9112 7.1",
         b"5\r\nhello\r\n0\r\nGET /smuggled HTTP/1.1\r\n",
     ),
-    chunked("an extension", "RFC 9112 7.1.1", b"5;x=y\r\nhello\r\n" + END),
-    chunked("an extension without a value", "RFC 9112 7.1.1", b"5;x\r\nhello\r\n" + END),
-    chunked("two extensions", "RFC 9112 7.1.1", b"5;x=y;z\r\nhello\r\n" + END),
-    chunked("a quoted extension", "RFC 9112 7.1.1", b'5;x="y z;\\" 0"\r\nhello\r\n' + END),
-    chunked("an extension of the last chunk", "RFC 9112 7.1.1", b"5\r\nhello\r\n0;x=y\r\n\r\n"),
-    chunked(
-        "an extension of 4 KiB", "RFC 9112 7.1.1", b"5;x=" + b"y" * 4096 + b"\r\nhello\r\n" + END
-    ),
-    broken(
-        "an extension over 16 KiB",
-        "RFC 9112 7.1.1",
-        b"5;x=" + b"y" * 17000 + b"\r\nhello\r\n" + END,
-    ),
-    broken(
-        "small extensions over 16 KiB together",
-        "RFC 9112 7.1.1",
-        (b"1;x=" + b"y" * 1000 + b"\r\nh\r\n") * 17 + END,
-    ),
-    broken(
-        "space before an extension",
-        "RFC 9112 7.1.1",
-        b"5 ;x=y\r\nhello\r\n" + END,
-        note="whitespace that a recipient must parse by RFC 9112; llhttp refuses it",
-    ),
-    broken(
-        "space within an extension",
-        "RFC 9112 7.1.1",
-        b"5; x=y\r\nhello\r\n" + END,
-        note="whitespace that a recipient must parse by RFC 9112; llhttp refuses it",
-    ),
-    broken("an extension without a name", "RFC 9112 7.1.1", b"5;\r\nhello\r\n" + END),
-    broken("two semicolons", "RFC 9112 7.1.1", b"5;;\r\nhello\r\n" + END),
-    broken("a semicolon behind an extension", "RFC 9112 7.1.1", b"5;x=y;\r\nhello\r\n" + END),
-    broken("an extension whose quote never ends", "RFC 9112 7.1.1", b'5;x="y\r\nhello\r\n' + END),
-    broken(
-        "a bare LF in an extension",
-        "RFC 9112 2.2",
-        b"5;x\nhello\r\n" + END,
-        note="the TERM.EXT smuggling vector",
-    ),
-    broken("a bare LF in an extension's value", "RFC 9112 2.2", b"5;x=y\nhello\r\n" + END),
-    broken("a bare LF in a quoted extension", "RFC 9112 2.2", b'5;x="y\nz"\r\nhello\r\n' + END),
-    broken("a bare CR in an extension", "RFC 9112 2.2", b"5;x\ry\r\nhello\r\n" + END),
-    broken("a NUL in an extension", "RFC 9112 7.1.1", b"5;x\0=y\r\nhello\r\n" + END),
-    broken(
-        "a control byte in an extension's value", "RFC 9112 7.1.1", b"5;x=\x01\r\nhello\r\n" + END
-    ),
-    broken("a byte over 127 in an extension", "RFC 9112 7.1.1", b"5;x=\xe9\r\nhello\r\n" + END),
-    chunked("a trailer", "RFC 9112 7.1.2", b"5\r\nhello\r\n0\r\nx: y\r\n\r\n"),
-    chunked("two trailers", "RFC 9112 7.1.2", b"5\r\nhello\r\n0\r\nx: y\r\nX: z\r\n\r\n"),
-    chunked("a trailer without a value", "RFC 9112 7.1.2", b"5\r\nhello\r\n0\r\nx:\r\n\r\n"),
-    accepts(
-        "a trailer that is not merged into the headers",
-        "RFC 9110 6.5.1",
-        HEAD + b"5\r\nhello\r\n0\r\nauthorization: secret\r\nhost: b\r\n\r\n",
-        Request(
-            "POST", body=b"hello", headers=((b"host", b"a"), (b"transfer-encoding", b"chunked"))
-        ),
-    ),
-    chunked(
-        "a Connection: close trailer",
-        "RFC 9110 6.5.1",
-        b"5\r\nhello\r\n0\r\nconnection: close\r\n\r\n",
-        note="connection options may not be trailers; llhttp alone would end the connection",
-    ),
-    chunked(
-        "an upgrade in the trailers",
-        "RFC 9110 6.5.1",
-        b"5\r\nhello\r\n0\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
-    ),
-    broken(
-        "a Content-Length trailer",
-        "RFC 9110 6.5.1",
-        b"5\r\nhello\r\n0\r\ncontent-length: 5\r\n\r\nhello",
-    ),
-    broken(
-        "a Transfer-Encoding trailer",
-        "RFC 9110 6.5.1",
-        b"5\r\nhello\r\n0\r\ntransfer-encoding: chunked\r\n\r\n",
-    ),
-    broken(
-        "a trailer with a space before its colon",
-        "RFC 9112 5.1",
-        b"5\r\nhello\r\n0\r\nx : y\r\n\r\n",
-    ),
-    broken("a folded trailer", "RFC 9112 5.2", b"5\r\nhello\r\n0\r\nx: y\r\n z\r\n\r\n"),
-    broken("a trailer behind a space", "RFC 9112 5.2", b"5\r\nhello\r\n0\r\n x: y\r\n\r\n"),
-    broken("a trailer without a colon", "RFC 9112 5", b"5\r\nhello\r\n0\r\nx\r\n\r\n"),
-    broken("a trailer without a name", "RFC 9112 5", b"5\r\nhello\r\n0\r\n: y\r\n\r\n"),
-    broken("a trailer with a NUL", "RFC 9110 5.5", b"5\r\nhello\r\n0\r\nx: \0\r\n\r\n"),
-    broken("a trailer ended by a bare LF", "RFC 9112 2.2", b"5\r\nhello\r\n0\r\nx: y\n\r\n"),
-    broken("a trailer with a bare CR", "RFC 9112 2.2", b"5\r\nhello\r\n0\r\nx: y\rz\r\n\r\n"),
-    broken("129 trailers", "RFC 6585 5", b"5\r\nhello\r\n0\r\n" + b"x: y\r\n" * 129 + b"\r\n", 431),
-    broken(
-        "trailers over 64 KiB",
-        "RFC 6585 5",
-        b"5\r\nhello\r\n0\r\nx: " + b"y" * 65536 + b"\r\n\r\n",
-        431,
-    ),
     waits("a chunk that has not come", "RFC 9112 7.1", HEAD + b"5\r\n", begins=True),
     waits("a chunk but for its last byte", "RFC 9112 7.1", HEAD + b"5\r\nhell", begins=True),
     waits("chunks but for the last", "RFC 9112 7.1", HEAD + b"5\r\nhello\r\n", begins=True),
@@ -220,12 +121,6 @@ CASES = [
         "a last chunk but for the empty line",
         "RFC 9112 7.1",
         HEAD + b"5\r\nhello\r\n0\r\n",
-        begins=True,
-    ),
-    waits(
-        "a trailer but for the empty line",
-        "RFC 9112 7.1.2",
-        HEAD + b"5\r\nhello\r\n0\r\nx: y\r\n",
         begins=True,
     ),
 ]
