@@ -47,7 +47,7 @@ MEANINGFUL_NAMES = CHECKED_NAMES | FORWARDING_NAMES | {b"connection", b"te", b"u
 # Whitespace has one place to match at, so that time is linear.
 FIELD_LINE = re.compile(
     rb"(" + TOKEN_BYTES + rb"+):[ \t]*(?![ \t])"
-    rb"((?:[!-~\x80-\xff](?:" + VALUE_BYTES + rb"*[!-~\x80-\xff])?)?) *\r\n|[\0-\xff]+"
+    rb"(" + VALUE_BYTES + rb"*[!-~\x80-\xff]|) *\r\n|[\0-\xff]+"
 )
 
 
