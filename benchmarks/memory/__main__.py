@@ -41,10 +41,9 @@ def measure(contender: Contender, arguments: argparse.Namespace) -> dict[str, An
             figures["bytes_per_idle_connection"] = per_connection
         if arguments.requests:
             show_progress(f"{contender.name}: {arguments.requests:,} requests")
-            growth = measure_growth(contender, arguments.requests, load_core=arguments.load_core)
-            figures["requests"] = growth.requests
-            figures["resident_bytes"] = growth.after_bytes
-            figures["growth_bytes"] = growth.growth_bytes
+            figures["resident_bytes"] = measure_growth(
+                contender, arguments.requests, load_core=arguments.load_core
+            )
     except (ServerError, OSError) as error:
         figures["failure"] = str(error)
     return figures
@@ -57,9 +56,12 @@ def main() -> int:
     names = arguments.server or DEFAULT
     results = {name: measure(CONTENDERS[name], arguments) for name in names}
     machine = describe_machine({"uvloop", *(CONTENDERS[name].package for name in names)})
-    print(f"{format_header(machine)}; anonymous resident memory.\n")
-    print("| server | idle connection, KiB | requests | resident after, KiB | growth, KiB |")
-    print("|---|---:|---:|---:|---:|")
+    print(f"{format_header(machine)}.\n")
+    print("Anonymous resident memory in KiB: an idle connection's; the server's after its warm-up")
+    print("and after so many requests more.\n")
+    quarters = (f"{arguments.requests * n // 4:,}" for n in range(5))
+    print(f"| server | idle connection | {' | '.join(quarters)} |")
+    print(f"|---|{'---:|' * 6}")
     for name, figures in results.items():
         print(format_row(name, figures))
     if arguments.json:
@@ -70,18 +72,10 @@ def main() -> int:
 
 def format_row(name: str, figures: dict[str, Any]) -> str:
     """Write one server's row; a missing figure is a dash, a failure stands at the end."""
-    cells = [
-        format_kib(figures.get("bytes_per_idle_connection")),
-        f"{figures['requests']:,}" if "requests" in figures else "-",
-        format_kib(figures.get("resident_bytes")),
-        format_kib(figures.get("growth_bytes")),
-    ]
+    per_connection = figures.get("bytes_per_idle_connection")
+    cells = ["-" if per_connection is None else f"{per_connection / 1024:.1f}"]
+    cells += [f"{size / 1024:,.0f}" for size in figures.get("resident_bytes", [])] or ["-"] * 5
     return f"| {name} | {' | '.join(cells)} | {figures.get('failure', '')}".rstrip()
-
-
-def format_kib(size_bytes: float | None) -> str:
-    """Write a size in KiB."""
-    return "-" if size_bytes is None else f"{size_bytes / 1024:,.1f}"
 
 
 def show_progress(text: str) -> None:

@@ -6,7 +6,6 @@ import resource
 import socket
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 from benchmarks.client import read_answer
 from benchmarks.contenders import Contender
@@ -15,7 +14,7 @@ from benchmarks.load.wrk import run_wrk
 from benchmarks.samples import WRK_FIELDS, encode_request
 from benchmarks.server_process import ServerError, ServerProcess, find_free_port
 
-__all__ = ["Growth", "measure_growth", "measure_idle_connection", "raise_file_limit"]
+__all__ = ["measure_growth", "measure_idle_connection", "raise_file_limit"]
 
 REQUEST = encode_request(WRK_FIELDS)
 WARM_UP_CONNECTIONS = 64
@@ -23,21 +22,7 @@ WARM_UP_CONNECTIONS = 64
 SETTLE_S = 1.0
 # Caches, specialised bytecode and the allocator's arenas have settled after that many requests.
 WARM_UP_REQUESTS = 50_000
-BURST_S = 2
-
-
-@dataclass(frozen=True)
-class Growth:
-    """Resident size of a server after its warm-up and at the end."""
-
-    requests: int
-    before_bytes: int
-    after_bytes: int
-
-    @property
-    def growth_bytes(self) -> int:
-        """What the requests left behind."""
-        return self.after_bytes - self.before_bytes
+BURST_S = 5
 
 
 def raise_file_limit(files: int) -> None:
@@ -67,13 +52,18 @@ def measure_idle_connection(contender: Contender, connections: int) -> float:
     return (after_bytes - before_bytes) / connections
 
 
-def measure_growth(contender: Contender, requests: int, *, load_core: int | None) -> Growth:
-    """Compare the resident size after a warm-up with that after *requests* more."""
+def measure_growth(contender: Contender, requests: int, *, load_core: int | None) -> list[int]:
+    """Return the resident bytes after a warm-up and after each quarter of *requests* more.
+
+    A curve, since an allocator and the garbage collector take some time to settle: a leak goes on.
+    """
     with start(contender) as server:
         send_requests(server.port, WARM_UP_REQUESTS, load_core)
-        before_bytes = server.read_resident_bytes()
-        sent = send_requests(server.port, requests, load_core)
-        return Growth(sent, before_bytes, server.read_resident_bytes())
+        sizes = [server.read_resident_bytes()]
+        for _ in range(4):
+            send_requests(server.port, requests // 4, load_core)
+            sizes.append(server.read_resident_bytes())
+    return sizes
 
 
 def start(contender: Contender) -> ServerProcess:
@@ -114,12 +104,11 @@ def is_closed(client: socket.socket) -> bool:
         return False
 
 
-def send_requests(port: int, requests: int, core: int | None) -> int:
-    """Send at least *requests* GETs; return how many it were."""
+def send_requests(port: int, requests: int, core: int | None) -> None:
+    """Send at least *requests* GETs."""
     sent = 0
     while sent < requests:
         load = run_wrk(SCENARIOS["http1-get-13b-c64"], port, duration_s=BURST_S, core=core)
         if load.failure:
             raise ServerError(load.failure)
         sent += load.requests
-    return sent
