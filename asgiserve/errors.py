@@ -1,4 +1,4 @@
-"""The exceptions of asgiserve, sorted by who is at fault: the peer, the application, the operator."""
+"""The exceptions of asgiserve, sorted by who is at fault: peer, application, operator."""
 
 from __future__ import annotations
 

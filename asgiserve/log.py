@@ -12,6 +12,7 @@ import logging.config
 import os
 import tomllib
 from collections.abc import Mapping
+from configparser import RawConfigParser
 from typing import TYPE_CHECKING, Any
 
 from asgiserve.errors import ConfigError
@@ -56,7 +57,8 @@ def configure_logging(config: Config) -> None:
 
 def apply_log_config(log_config: Any, use_colors: bool | None) -> None:
     """Apply one of the forms of *log_config*: a mapping, a path, or what fileConfig reads."""
-    if isinstance(log_config, Mapping):
+    # A parser of .ini files is a mapping too, but not of the kind that dictConfig takes.
+    if isinstance(log_config, Mapping) and not isinstance(log_config, RawConfigParser):
         logging.config.dictConfig(with_colors(log_config, use_colors))
         return
     suffix = os.path.splitext(log_config)[1].lower() if isinstance(log_config, str) else ""

@@ -19,14 +19,26 @@ REQUEST_TRAILERS_EXTENSION = {"http.request.trailers": {}}
 cdef class WorkerContext:
     """Shared by the connections of one event loop, and changed only in its thread."""
 
-    def __init__(self, app, config, loop, *, dict state=None, task_context=None, direct_app=None, access_log=None):
+    def __init__(
+        self,
+        app,
+        config,
+        loop,
+        *,
+        dict state=None,
+        task_context=None,
+        direct_app=None,
+        access_log=None,
+    ):
         self.app = app
         self.direct_app = app if direct_app is None else direct_app
         self.config = config
         self.loop = loop
         self.state = state
         self.access_log = access_log
-        self.task_starter = TaskStarter(loop, task_context or contextvars.copy_context())
+        if task_context is None:
+            task_context = contextvars.copy_context()
+        self.task_starter = TaskStarter(loop, task_context)
         self.connections = set()
         self.tasks = set()
         self.default_fields = DefaultFields(

@@ -1,5 +1,5 @@
 # cython: language_level=3, freethreading_compatible=True
-"""Accelerated twin of ``connection/flow_control.py``: reading and writing stop while the other side is behind."""
+"""Accelerated twin of ``connection/flow_control.py``: gates for reading and writing."""
 
 from asgiserve.asgi.waits import Waiters
 
@@ -13,7 +13,7 @@ LOW_WATER_BYTES = LOW_WATER
 
 
 cdef class ReadGate:
-    """Pauses the socket above HIGH_WATER_BYTES held for the application, resumes it below LOW_WATER_BYTES."""
+    """Pauses the socket above HIGH_WATER_BYTES of waiting input, resumes it at LOW_WATER_BYTES."""
 
     def __init__(self, transport):
         self.is_open = True
@@ -31,7 +31,7 @@ cdef class ReadGate:
 
 
 cdef class WriteGate:
-    """The way to the transport, closed while its buffer is above high water; ``send`` waits for it to open."""
+    """The way to the transport; closed above its high water, and ``send`` waits."""
 
     def __init__(self):
         self.is_open = True

@@ -19,7 +19,9 @@ cdef object find_name(const unsigned char* p, Py_ssize_t size, FieldId* field_id
 cdef Py_ssize_t copy_lower_token(char* out, const unsigned char* p, Py_ssize_t size) noexcept
 cdef bint is_value(const unsigned char* p, Py_ssize_t size) noexcept
 cdef bint is_plain_host(const unsigned char* p, Py_ssize_t size) noexcept
-cdef bint equals_ignoring_case(const unsigned char* p, Py_ssize_t size, const char* lower, Py_ssize_t lower_size) noexcept
+cdef bint equals_ignoring_case(
+    const unsigned char* p, Py_ssize_t size, const char* lower, Py_ssize_t lower_size
+) noexcept
 
 cpdef bytes lower_name(bytes name)
 cpdef bint is_token(bytes data)

@@ -1,5 +1,5 @@
 # cython: language_level=3, freethreading_compatible=True
-"""Accelerated twin of ``codecs/header_fields.py``: tokens, lists, lengths, hosts (RFC 9110 section 5)."""
+"""Accelerated twin of ``codecs/header_fields.py``: tokens, lists, lengths, hosts."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.ref cimport PyObject
@@ -173,7 +173,7 @@ cdef fill_tables():
 
 
 cdef object find_name(const unsigned char* p, Py_ssize_t size, FieldId* field_id):
-    """The lower-case bytes of the token at *p*, interned for common names; *field_id* says which it is."""
+    """The token at *p* in lower case, interned for common names; *field_id* says which it is."""
     cdef uint32_t slot
     cdef object name
     field_id[0] = FIELD_OTHER
@@ -249,7 +249,8 @@ cdef bint equals_ignoring_case(
 cpdef bytes lower_name(bytes name):
     """Lower-case a field name; common names come from one table."""
     cdef FieldId field_id
-    return find_name(<const unsigned char*>PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name), &field_id)
+    cdef const unsigned char* p = <const unsigned char*>PyBytes_AS_STRING(name)
+    return find_name(p, PyBytes_GET_SIZE(name), &field_id)
 
 
 cpdef bint is_token(bytes data):
@@ -305,7 +306,8 @@ cpdef bint is_valid_host(bytes value):
 
 
 cpdef bint has_list_member(bytes value, bytes member):
-    """Whether the comma-separated list *value* has *member*, in any case (RFC 9110 section 5.6.1)."""
+    """Whether the comma-separated list *value* has *member*, in any case (RFC 9110 section 5.6.1).
+    """
     lower = value.lower()
     if lower == member:
         return True

@@ -30,6 +30,7 @@ cdef class Http1Connection(CycleOwner):
 
     cdef int _enter(self, Phase phase) except -1
     cdef int _on_read_timeout(self) except -1
+    cdef int _watch_writing(self) except -1
     cdef int _after_feed(self) except -1
     cdef int _start(self, Http1Cycle cycle) except -1
     cdef int _next_request(self) except -1
@@ -37,5 +38,6 @@ cdef class Http1Connection(CycleOwner):
     cdef int _answer(self, int status, str reason) except -1
     cdef int _cut_off(self) except -1
     cdef int _close_after_response(self, bint is_more_expected) except -1
+    cdef int _close_unless_serving(self) except -1
     cdef int _linger(self) except -1
     cdef int _close(self) except -1

@@ -1,5 +1,5 @@
 # cython: language_level=3, freethreading_compatible=True
-"""Accelerated twin of ``connection/http1_connection.py``: an asyncio protocol for HTTP/1.1 (RFC 9112 section 9)."""
+"""Accelerated twin of ``connection/http1_connection.py``: an asyncio protocol for HTTP/1.1."""
 
 from asgiserve._speedups.context cimport WorkerContext
 from asgiserve._speedups.flow_control cimport ReadGate
@@ -130,7 +130,9 @@ cdef class Http1Connection(CycleOwner):
         cdef long long max_body_bytes = self.worker.max_body_bytes
         self._received_bytes += len(data)
         if 0 <= max_body_bytes < self._received_bytes:
-            raise HttpRequestError(f"the body is over the limit of {max_body_bytes} bytes", status=413)
+            raise HttpRequestError(
+                f"the body is over the limit of {max_body_bytes} bytes", status=413
+            )
         if self._phase == Phase.DRAIN:
             self._drained_bytes += len(data)
         elif self._cycle is not None:
@@ -143,6 +145,7 @@ cdef class Http1Connection(CycleOwner):
         self._is_message_complete = True
         if cycle is not None:
             self._read_ticks = 0
+            cycle.is_continue_due = False
             cycle.end_body(trailers if self.worker.delivers_request_trailers else None)
             if not cycle.is_started:
                 self._start(cycle)
@@ -225,9 +228,7 @@ cdef class Http1Connection(CycleOwner):
             if not self._read_ticks:
                 self._on_read_timeout()
         if self._phase >= Phase.LINGER or not self.write_gate.is_open:
-            if self.write_gate.count_stalled_tick() > self.worker.write_ticks:
-                logger.debug("%s - the peer does not read", self.client_text)
-                self.abort()
+            self._watch_writing()
 
     # Phases and time-outs.
 
@@ -255,10 +256,16 @@ cdef class Http1Connection(CycleOwner):
             self._close()
         return 0
 
+    cdef int _watch_writing(self) except -1:
+        if self.write_gate.count_stalled_tick() > self.worker.write_ticks:
+            logger.debug("%s - the peer does not read", self.client_text)
+            self.abort()
+        return 0
+
     # Serving.
 
     cdef int _after_feed(self) except -1:
-        """All that came is parsed: start what was waiting for it, and set flow control and time-outs."""
+        """All that came is parsed: start what waited for it, set flow control and time-outs."""
         cdef Http1Cycle cycle = self._cycle
         if cycle is not None and not cycle.is_started:
             self._start(cycle)
@@ -282,8 +289,10 @@ cdef class Http1Connection(CycleOwner):
     cdef int _start(self, Http1Cycle cycle) except -1:
         cdef WorkerContext worker = self.worker
         worker.active_requests += 1
-        # Three thousand instructions less than the way through a middleware that finds nothing to do.
-        cycle.start(worker.app if cycle.head.is_forwarded else worker.direct_app, worker.task_starter)
+        # Three thousand instructions less than the way through a middleware that finds nothing to
+        # do.
+        app = worker.app if cycle.head.is_forwarded else worker.direct_app
+        cycle.start(app, worker.task_starter)
         return 0
 
     cdef int _next_request(self) except -1:
@@ -310,13 +319,14 @@ cdef class Http1Connection(CycleOwner):
             self._refuse(exc)
             return
         self._after_feed()
-        if self._is_eof and (self._phase == Phase.IDLE or self._phase == Phase.HEAD):
-            self._close()
+        if self._is_eof:
+            self._close_unless_serving()
 
     # Ends.
 
     cdef int _refuse(self, error) except -1:
-        """Answer a request that is not acceptable, if the wire still allows an answer, and close."""
+        """Answer a request that is not acceptable, if the wire still allows an answer, and close.
+        """
         logger.debug("%s - refused with %d: %s", self.client_text, error.status, error.reason)
         self._is_message_complete = False
         if self._phase == Phase.DRAIN:
@@ -366,6 +376,11 @@ cdef class Http1Connection(CycleOwner):
             self._close()
         else:
             self._linger()
+        return 0
+
+    cdef int _close_unless_serving(self) except -1:
+        if self._phase == Phase.IDLE or self._phase == Phase.HEAD:
+            self._close()
         return 0
 
     cdef int _linger(self) except -1:

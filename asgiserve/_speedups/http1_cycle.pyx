@@ -1,5 +1,5 @@
 # cython: language_level=3, freethreading_compatible=True
-"""Accelerated twin of ``connection/http1_cycle.py``: the ASGI state machine with its wire (RFC 9112)."""
+"""Accelerated twin of ``connection/http1_cycle.py``: the ASGI state machine with its wire."""
 
 from asgiserve._speedups.context cimport WorkerContext
 from asgiserve._speedups.flow_control cimport WriteGate
@@ -86,8 +86,8 @@ cdef class Http1Cycle(HttpCycle):
 
     cpdef object write_body(self, bytes body, bint more_body):
         cdef CycleOwner owner = self._owner
-        # The last moment to say that the connection ends. A client that was never told to continue may or may
-        # not send its body, so the next request would have no sure beginning.
+        # The last moment to say that the connection ends. A client that was never told to continue
+        # may or may not send its body, so the next request would have no sure beginning.
         if (owner.worker.is_draining or self.is_continue_due) and not self.has_started_response():
             owner.framer.keep_alive = False
         for data in owner.framer.frame_body(body, more_body):

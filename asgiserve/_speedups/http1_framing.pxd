@@ -30,13 +30,15 @@ cdef class ResponseFramer:
     cdef bint _wants_trailers
     cdef Framing _framing
     cdef int _own_defaults
-    cdef set _own_names         # lower-case names of the application's fields; None without extra default fields
+    cdef set _own_names         # the application's field names; None without extra default fields
     cdef int _status
     cdef long long _remaining_bytes
     cdef readonly long long body_bytes
     cdef public bint keep_alive
 
-    cpdef object begin(self, bint is_head_method, bint is_http_1_0, bint keep_alive, bint accepts_trailers)
+    cpdef object begin(
+        self, bint is_head_method, bint is_http_1_0, bint keep_alive, bint accepts_trailers
+    )
     cpdef object hold_head(self, status, headers, bint wants_trailers)
     cpdef list frame_body(self, bytes body, bint more_body)
     cpdef bytes frame_trailers(self, headers)

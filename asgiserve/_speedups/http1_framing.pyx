@@ -1,5 +1,5 @@
 # cython: language_level=3, freethreading_compatible=True
-"""Accelerated twin of ``codecs/http1_framing.py``: response heads and bodies as wire bytes (RFC 9112)."""
+"""Accelerated twin of ``codecs/http1_framing.py``: responses as wire bytes (RFC 9112)."""
 
 from cpython.bytes cimport (
     PyBytes_AS_STRING,
@@ -35,7 +35,8 @@ cdef Py_ssize_t JOIN_LIMIT = 16384
 JOIN_LIMIT_BYTES = JOIN_LIMIT
 
 cdef enum:
-    # The largest framing: "transfer-encoding: chunked" or "content-length: " with 20 digits, "connection: keep-alive".
+    # The largest framing: "transfer-encoding: chunked" or "content-length: " with 20 digits,
+    # "connection: keep-alive".
     FRAMING_ROOM = 96
     # Hexadecimal size of a chunk, CRLF and the NUL of snprintf.
     CHUNK_SIZE_ROOM = 24
@@ -87,7 +88,9 @@ cdef class ResponseFramer:
     def __dealloc__(self):
         free(self._head)
 
-    cpdef object begin(self, bint is_head_method, bint is_http_1_0, bint keep_alive, bint accepts_trailers):
+    cpdef object begin(
+        self, bint is_head_method, bint is_http_1_0, bint keep_alive, bint accepts_trailers
+    ):
         """Start over for the answer to another request."""
         self._is_head_method = is_head_method
         self._is_http_1_0 = is_http_1_0
@@ -143,7 +146,8 @@ cdef class ResponseFramer:
             more_body = more_body or self._wants_trailers
             if size:
                 self._append(line, snprintf(line, CHUNK_SIZE_ROOM, b"%zx\r\n", size))
-                return self._join(body, b"\r\n" if more_body else b"\r\n0\r\n\r\n", 2 if more_body else 7)
+                # The last chunk's end is followed by the last chunk, of size 0, and no trailers.
+                return self._join(body, b"\r\n0\r\n\r\n", 2 if more_body else 7)
             return self._join(body, b"0\r\n\r\n", 0 if more_body else 5)
         return self._join(body, NULL, 0)
 
@@ -214,7 +218,7 @@ cdef class ResponseFramer:
         return 0
 
     cdef int _is_left_out(self, const char* name, size_t size, bytes value) except -1:
-        """Note a field that framing or defaults depend on; whether the server sends its own line for it."""
+        """Note a field that framing or defaults depend on; whether its line is left out."""
         if self._own_names is not None:
             self._own_names.add(PyBytes_FromStringAndSize(name, size))
         if size == 14 and memcmp(name, b"content-length", 14) == 0:
@@ -258,7 +262,7 @@ cdef class ResponseFramer:
     cdef int _check_length(self, bytes body) except -1:
         if 0 <= self._remaining_bytes < PyBytes_GET_SIZE(body) and not self._has_no_body():
             raise AppError(
-                f"body of {PyBytes_GET_SIZE(body)} bytes is longer than the {self._remaining_bytes} bytes"
+                f"body of {len(body)} bytes is longer than the {self._remaining_bytes} bytes"
                 " that content-length leaves"
             )
         return 0
@@ -267,7 +271,8 @@ cdef class ResponseFramer:
         return self._is_head_method or self._status == 204 or self._status == 304
 
     cdef int _end_head(self, bytes body, bint more_body) except -1:
-        """Decide the framing, and append what tells it, the connection's fate and the empty line."""
+        """Decide the framing, and append what tells it, the connection's fate and the empty line.
+        """
         cdef long long length = self._remaining_bytes
         cdef char* p
         self._reserve(FRAMING_ROOM)

@@ -40,7 +40,7 @@ cdef struct Field:
 
 cdef struct Section:
     # What the callbacks note of the head or trailer section that is being read, and of the body.
-    const char* data         # where the section, or what continues it, begins in the bytes being fed
+    const char* data         # where the section, or its continuation, begins in the bytes fed
     size_t earlier           # bytes of the section that came in earlier feeds
     Span target
     Field* fields

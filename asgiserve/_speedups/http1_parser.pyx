@@ -1,8 +1,9 @@
 # cython: language_level=3, freethreading_compatible=True
-"""Accelerated twin of ``codecs/http1_parser.py``: requests from bytes (RFC 9112) by llhttp in strict mode.
+"""Accelerated twin of ``codecs/http1_parser.py``: requests from bytes by llhttp (RFC 9112).
 
-llhttp's callbacks only note where things are. It pauses at the end of each head and message, and what was noted becomes
-objects outside of it, so that no Python code and no exception runs below a C frame of llhttp.
+llhttp's callbacks only note where things are. It pauses at the end of each head and message, and
+what was noted becomes objects outside of it, so that no Python code and no exception runs below a C
+frame of llhttp.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -227,7 +228,9 @@ cdef class RequestParser:
                 if p == end:
                     break
                 if self._is_closing:
-                    raise HttpRequestError("bytes after a request that asked to close the connection")
+                    raise HttpRequestError(
+                        "bytes after a request that asked to close the connection"
+                    )
                 self._begin_section(HEAD, p)
             elif self._state == UNKNOWN_METHOD:
                 self._keep_section(end)
@@ -261,7 +264,7 @@ cdef class RequestParser:
         return 0
 
     cdef int _on_stop(self, bytes data, const char* p) except -1:
-        """llhttp has paused at *p*: the end of a head, of the line of the last chunk, or of the message."""
+        """llhttp has paused at *p*: the end of a head, of the last chunk's line, of the message."""
         if self._state == HEAD:
             self._deliver_head(p)
             if self._llhttp.flags & F_CHUNKED or self._llhttp.content_length:
@@ -279,7 +282,7 @@ cdef class RequestParser:
         return 0
 
     cdef int _on_feed_end(self, bytes data, const char* end) except -1:
-        """All of *data* is parsed: keep what is unfinished, and see that it stays within its limits."""
+        """All of *data* is parsed: keep what is unfinished, within its limits."""
         if self._state == BODY:
             self._deliver_body(data)
         elif self._state == HEAD:
@@ -321,7 +324,10 @@ cdef class RequestParser:
     cdef int _raise_head_error(self, bint must_raise) except -1:
         """Let the shared scanner look at the head so far."""
         error = diagnose_head(
-            self._kept_section, self._max_target_bytes, self._max_head_bytes, self._section.max_fields
+            self._kept_section,
+            self._max_target_bytes,
+            self._max_head_bytes,
+            self._section.max_fields,
         )
         if error is not None:
             raise error
@@ -394,7 +400,8 @@ cdef class RequestParser:
         cdef const char* end = base + size
         while p != end and p[0] == 32:
             p += 1
-        # llhttp takes RTSP and ICE too, HTTP/0.9 with no version at all, and a target without a host.
+        # llhttp takes RTSP and ICE too, HTTP/0.9 with no version at all, and a target without a
+        # host.
         return (
             end - p > 5
             and p[0] == 72  # "H"
@@ -423,9 +430,8 @@ cdef class RequestParser:
         cdef object upgrade = None
         cdef object connection = None
         while field != last:
-            name = find_name(
-                <const unsigned char*>base + field.name.start, field.name.end - field.name.start, &field_id
-            )
+            p = <const unsigned char*>base + field.name.start
+            name = find_name(p, field.name.end - field.name.start, &field_id)
             p = <const unsigned char*>base + field.value.start
             end = <const unsigned char*>base + field.value.end
             trim(&p, &end)
@@ -443,7 +449,8 @@ cdef class RequestParser:
                 is_unusual |= not equals_ignoring_case(p, end - p, PyBytes_AS_STRING(CHUNKED), 7)
             elif field_id == FIELD_EXPECT:
                 is_unusual = True
-                head.expects_continue |= self._llhttp.http_minor == 1 and has_list_member(value, b"100-continue")
+                if self._llhttp.http_minor == 1 and has_list_member(value, b"100-continue"):
+                    head.expects_continue = True
             elif field_id == FIELD_TE:
                 head.accepts_trailers |= has_list_member(value, b"trailers")
             elif field_id == FIELD_FORWARDED:
@@ -466,7 +473,9 @@ cdef class RequestParser:
             error = check_fields(head.http_version, headers)
             if error is not None:
                 raise error
-        head.body_size = self._llhttp.content_length if self._llhttp.flags & F_CONTENT_LENGTH else -1
+        head.body_size = -1
+        if self._llhttp.flags & F_CONTENT_LENGTH:
+            head.body_size = self._llhttp.content_length
         head.content_length = head.body_size
         head.is_chunked = (self._llhttp.flags & F_CHUNKED) != 0
         head.keep_alive = not head.is_http_1_0
@@ -516,7 +525,10 @@ cdef class RequestParser:
             return 0
         if section.piece_count > 1:
             body = self._join_pieces()
-        elif section.body == PyBytes_AS_STRING(data) and section.body_size == <size_t>PyBytes_GET_SIZE(data):
+        elif (
+            section.body == PyBytes_AS_STRING(data)
+            and section.body_size == <size_t>PyBytes_GET_SIZE(data)
+        ):
             body = data
         else:
             body = PyBytes_FromStringAndSize(section.body, section.body_size)
@@ -526,7 +538,7 @@ cdef class RequestParser:
         return 0
 
     cdef bytes _join_pieces(self):
-        """The chunks of one feed as one piece; llhttp left them where they were, with marks in between."""
+        """The chunks of one feed as one piece; they lie apart, with chunk marks in between."""
         cdef Section* section = &self._section
         cdef size_t size = 0
         cdef Span* piece = section.pieces
@@ -580,8 +592,9 @@ cdef int note_name(llhttp_t* parser, const char* at, size_t length) noexcept:
         return 0
     if section.size == section.max_fields:
         return -1
-    if section.size == section.room and not has_room(<void**>&section.fields, &section.room, sizeof(Field)):
-        return -1
+    if section.size == section.room:
+        if not has_room(<void**>&section.fields, &section.room, sizeof(Field)):
+            return -1
     field = &section.fields[section.size]
     field.name.start = start
     field.name.end = start + length

@@ -6,7 +6,7 @@ from cpython.contextvars cimport PyContext_Copy
 from cpython.dict cimport PyDict_CheckExact
 from cpython.object cimport PyObject_Call
 
-from asgiserve._speedups.ready cimport NOTHING, Failed, Ready
+from asgiserve._speedups.ready cimport NOTHING, Failed, ReadyEvent
 
 import asyncio
 import sys
@@ -36,7 +36,8 @@ cdef class TaskStarter:
         self._loop = loop
         self._task_context = task_context
         self._is_eager = sys.version_info >= (3, 12) and loop.get_task_factory() is None
-        # One dict of keyword arguments for all calls: a call with keywords would make one each time.
+        # One dict of keyword arguments for all calls: a call with keywords would make one each
+        # time.
         self._options = {"loop": loop, "context": None, "eager_start": True}
 
     cpdef object start(self, call):
@@ -112,7 +113,7 @@ cdef class HttpCycle:
         """The next event."""
         event = self.take_event()
         if event is not None:
-            return Ready(event)
+            return ReadyEvent(event, self.give_back)
         self.on_receive_wait()
         return receive_later(self)
 
@@ -132,12 +133,19 @@ cdef class HttpCycle:
 
     cpdef dict take_event(self):
         """The event that ``receive`` returns now, None while there is none."""
-        if self._body or (self._is_body_complete and not self._is_end_taken):
-            if not self.is_disconnected and self._state != CycleState.COMPLETE:
-                return self._take_body()
+        cdef bint is_open = not self.is_disconnected and self._state != CycleState.COMPLETE
+        if is_open and (self._body or (self._is_body_complete and not self._is_end_taken)):
+            return self._take_body()
         if self.is_disconnect_told or self._state == CycleState.COMPLETE:
             return {"type": "http.disconnect"}
         return None
+
+    def give_back(self, dict event):
+        """Put an event that ``take_event`` gave and nobody saw in front of the others."""
+        if event["type"] == "http.request" and self._state != CycleState.COMPLETE:
+            self._body.insert(0, event["body"])
+            self.queued_bytes += len(event["body"])
+            self._is_end_taken = False
 
     cpdef object event_waiters(self):
         """The tasks that wait for an event."""
@@ -157,13 +165,14 @@ cdef class HttpCycle:
             message = as_dict(message)
         kind = (<dict>message).get("type")
         if kind is None:
-            raise AppError(f"an ASGI message must be a dict with a 'type', not {str(message)[:80]!r}")
+            raise malformed_message(message)
         if state == CycleState.COMPLETE:
-            # "any further messages on the channel will be ignored", says ASGI HTTP of what follows the last body.
+            # "any further messages on the channel will be ignored", says ASGI HTTP of what follows
+            # the last body.
             return None
         if self.is_disconnected:
             self.check_connected()
-        if kind == "http.response.body" and (state == CycleState.HELD or state == CycleState.STREAMING):
+        if kind == "http.response.body" and CycleState.HELD <= state <= CycleState.STREAMING:
             self._handle_body(message)
         elif kind == "http.response.start" and state == CycleState.WAITING:
             self.hold_head(
@@ -290,16 +299,20 @@ async def wait_for_app(call):
     await call
 
 
+cdef object malformed_message(message):
+    return AppError(f"an ASGI message must be a dict with a 'type', not {str(message)[:80]!r}")
+
+
 cdef dict as_dict(message):
     """A mapping that is no dict, or a subclass of it, as a dict."""
     try:
         return dict(message)
     except (TypeError, ValueError):
-        raise AppError(f"an ASGI message must be a dict with a 'type', not {str(message)[:80]!r}") from None
+        raise malformed_message(message) from None
 
 
 cdef bytes as_bytes(body):
-    """A body that is not bytes, copied: the application may change its buffer after send() has returned."""
+    """Copy a body that is not bytes: the application may change its buffer after send()."""
     if not isinstance(body, (bytes, bytearray, memoryview)):
         raise AppError(f"'body' must be bytes, not {type(body).__name__}")
     return bytes(body)

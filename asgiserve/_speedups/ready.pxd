@@ -5,6 +5,10 @@ cdef class Ready:
     cdef object _value
 
 
+cdef class ReadyEvent(Ready):
+    cdef object _give_back
+
+
 cdef class Failed(Ready):
     pass
 

@@ -1,7 +1,7 @@
-"""One HTTP request and its response as the application sees them: the state machine of ASGI HTTP 2.5.
+"""One HTTP request and its response: the state machine of ASGI HTTP 2.5.
 
-It exists once for every version of HTTP. What goes on the wire is the business of the hooks ``hold_head``,
-``write_*`` and ``on_*``, which a connection fills.
+It exists once for every version of HTTP. What goes on the wire is the business of the hooks
+``hold_head``, ``write_*`` and ``on_*``, which a connection fills.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import IntEnum
 from types import CoroutineType
 from typing import Any
 
-from asgiserve.asgi.ready import NOTHING, Failed, Ready
+from asgiserve.asgi.ready import NOTHING, Failed, ReadyEvent
 from asgiserve.asgi.waits import Waiters, receive_later, send_later, wait_writable
 from asgiserve.errors import AppError, ClientDisconnected
 
@@ -43,7 +43,8 @@ EXPECTED = {
 class TaskStarter:
     """Starts the tasks of applications, each in a copy of one ``contextvars.Context``.
 
-    A task runs up to its first wait at once: from Python 3.12 on, unless the host program has set a task factory.
+    A task runs up to its first wait at once: from Python 3.12 on, unless the host program has set a
+    task factory.
 
     Args:
         loop: the loop of the tasks.
@@ -55,12 +56,12 @@ class TaskStarter:
     def __init__(self, loop: asyncio.AbstractEventLoop, task_context: contextvars.Context) -> None:
         self._loop = loop
         self._task_context = task_context
-        self._is_eager = sys.version_info >= (3, 12) and loop.get_task_factory() is None
+        self._is_eager = loop.get_task_factory() is None
 
     def start(self, call: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run *call* in a task; it may be done when this returns."""
         task_context = self._task_context.copy()
-        if self._is_eager:
+        if sys.version_info >= (3, 12) and self._is_eager:
             return asyncio.Task(call, loop=self._loop, context=task_context, eager_start=True)
         return self._loop.create_task(call, context=task_context)
 
@@ -113,7 +114,7 @@ class HttpCycle:
             call = app(self.scope, self.receive, self.send)
             if type(call) is not CoroutineType and not asyncio.iscoroutine(call):
                 call = wait_for_app(call)
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001 - the hook logs it
             self.on_app_done(exc)
             return
         task = tasks.start(call)
@@ -144,7 +145,7 @@ class HttpCycle:
         self.tell_disconnect()
 
     def tell_disconnect(self) -> None:
-        """``receive`` gives ``http.disconnect`` from now on; whether ``send`` works is ``disconnect``'s say."""
+        """``receive`` gives ``http.disconnect`` from now on; ``send`` goes on working."""
         self.is_disconnect_told = True
         if self._app_waiters is not None:
             self._app_waiters.wake()
@@ -165,7 +166,7 @@ class HttpCycle:
         """The next event; see ASGI HTTP 2.5, "Request" and "Disconnect"."""
         event = self.take_event()
         if event is not None:
-            return Ready(event)
+            return ReadyEvent(event, self.give_back)
         self.on_receive_wait()
         return receive_later(self)
 
@@ -185,12 +186,19 @@ class HttpCycle:
 
     def take_event(self) -> dict[str, Any] | None:
         """The event that ``receive`` returns now, None while there is none."""
-        if self._body or (self._is_body_complete and not self._is_end_taken):
-            if not self.is_disconnected and self._state is not CycleState.COMPLETE:
-                return self._take_body()
+        is_open = not self.is_disconnected and self._state is not CycleState.COMPLETE
+        if is_open and (self._body or (self._is_body_complete and not self._is_end_taken)):
+            return self._take_body()
         if self.is_disconnect_told or self._state is CycleState.COMPLETE:
             return {"type": "http.disconnect"}
         return None
+
+    def give_back(self, event: dict[str, Any]) -> None:
+        """Put an event that ``take_event`` gave and nobody saw in front of the others."""
+        if event["type"] == "http.request" and self._state is not CycleState.COMPLETE:
+            self._body.insert(0, event["body"])
+            self.queued_bytes += len(event["body"])
+            self._is_end_taken = False
 
     def event_waiters(self) -> Waiters:
         """The tasks that wait for an event."""
@@ -214,12 +222,11 @@ class HttpCycle:
             message = as_dict(message)
         kind = message.get("type")
         if kind is None:
-            raise AppError(
-                f"an ASGI message must be a dict with a 'type', not {str(message)[:80]!r}"
-            )
+            raise malformed_message(message)
         state = self._state
         if state is CycleState.COMPLETE:
-            # "any further messages on the channel will be ignored", says ASGI HTTP of what follows the last body.
+            # "any further messages on the channel will be ignored", says ASGI HTTP of what follows
+            # the last body.
             return
         self.check_connected()
         if kind == "http.response.body" and state in (CycleState.HELD, CycleState.STREAMING):
@@ -332,18 +339,21 @@ async def wait_for_app(call: Awaitable[Any]) -> None:
     await call
 
 
+def malformed_message(message: Any) -> AppError:
+    """The error for what is no message at all."""
+    return AppError(f"an ASGI message must be a dict with a 'type', not {str(message)[:80]!r}")
+
+
 def as_dict(message: Any) -> dict[str, Any]:
     """A mapping that is no dict, or a subclass of it, as a dict."""
     try:
         return dict(message)
     except (TypeError, ValueError):
-        raise AppError(
-            f"an ASGI message must be a dict with a 'type', not {str(message)[:80]!r}"
-        ) from None
+        raise malformed_message(message) from None
 
 
 def as_bytes(body: Any) -> bytes:
-    """A body that is not bytes, copied: the application may change its buffer after send() has returned."""
+    """Copy a body that is not bytes: the application may change its buffer after send()."""
     if not isinstance(body, (bytes, bytearray, memoryview)):
         raise AppError(f"'body' must be bytes, not {type(body).__name__}")
     return bytes(body)

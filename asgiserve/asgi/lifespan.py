@@ -88,9 +88,7 @@ class Lifespan:
             self._call_app(), name="asgiserve-lifespan", context=self.context
         )
         try:
-            reaction = await self._ask(
-                "lifespan.startup", Phase.STARTING, self._startup_timeout_s
-            )
+            reaction = await self._ask("lifespan.startup", Phase.STARTING, self._startup_timeout_s)
         except asyncio.CancelledError:
             await self._end_task()
             raise

@@ -1,15 +1,17 @@
-"""Awaitables that have nothing to wait for: what ``receive`` and ``send`` return when the answer is there.
+"""Awaitables with nothing to wait for: what ``receive`` and ``send`` mostly return.
 
-They are full coroutine objects to asyncio (``asyncio.iscoroutine`` is true), so that ``create_task(receive())``,
-``wait_for``, ``gather`` and anyio's task groups take them. A native coroutine would cost a frame for each event.
+They are full coroutine objects to asyncio (``asyncio.iscoroutine`` is true), so that
+``create_task(receive())``, ``wait_for``, ``gather`` and anyio's task groups take them. A native
+coroutine would cost a frame for each event.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, NoReturn
 
-__all__ = ["Failed", "Ready"]
+__all__ = ["Failed", "Ready", "ReadyEvent"]
 
 
 class Ready:
@@ -26,7 +28,8 @@ class Ready:
     def __init__(self, value: Any) -> None:
         self._value = value
 
-    def __await__(self) -> Ready:
+    # Any: what a Generator is to the type checker is here an object that is its own iterator.
+    def __await__(self) -> Any:
         return self
 
     def __iter__(self) -> Ready:
@@ -45,6 +48,27 @@ class Ready:
 
     def close(self) -> None:
         """Nothing is suspended, so nothing is closed."""
+
+
+class ReadyEvent(Ready):
+    """An event for the application; one that is cancelled before it is looked at goes back.
+
+    Args:
+        value: the event.
+        give_back: takes the event that nobody has seen.
+    """
+
+    __slots__ = ("_give_back",)
+
+    def __init__(self, value: dict[str, Any], give_back: Callable[[dict[str, Any]], None]) -> None:
+        self._value = value
+        self._give_back = give_back
+
+    def throw(
+        self, kind: Any, value: BaseException | None = None, traceback: TracebackType | None = None
+    ) -> NoReturn:
+        self._give_back(self._value)
+        raise kind if value is None else value
 
 
 class Failed(Ready):

@@ -1,7 +1,7 @@
 """The coroutines behind ``receive`` and ``send`` when something has to be waited for.
 
-Native coroutines on purpose, in both columns: anyio asks ``inspect.getcoroutinestate`` about the tasks it
-cancels, and only a native coroutine answers truthfully while it is suspended.
+Native coroutines on purpose, in both columns: anyio asks ``inspect.getcoroutinestate`` about the
+tasks it cancels, and only a native coroutine answers truthfully while it is suspended.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ __all__ = ["Waiters", "receive_later", "send_later", "wait_writable"]
 
 
 class Waiters:
-    """Futures of tasks that wait for one condition; each task has its own, since cancelling one must not reach others."""
+    """The tasks that wait for one condition.
+
+    Each has a future of its own, since cancelling one must not reach the others.
+    """
 
     __slots__ = ("_futures",)
 
@@ -57,7 +60,7 @@ async def receive_later(cycle: Cycle) -> dict[str, Any]:
 
 
 async def wait_writable(cycle: Cycle) -> None:
-    """Wait until the transport of *cycle* is below high water; raises ClientDisconnected if it is lost."""
+    """Wait for room in the transport of *cycle*; raises ClientDisconnected if it is lost."""
     while (waiters := cycle.write_waiters()) is not None:
         cycle.check_connected()
         await waiters.wait()

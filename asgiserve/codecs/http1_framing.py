@@ -1,6 +1,7 @@
-"""HTTP/1.1 response framing: from an application's status, fields and body to wire bytes (RFC 9112 sections 4 to 7).
+"""HTTP/1.1 response framing: status, fields and body as wire bytes (RFC 9112).
 
-What to answer is not decided here; the cycle in ``connection/http1_connection.py`` fills the framer.
+What to answer is not decided here; the cycle in ``connection/http1_connection.py`` fills the
+framer.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ __all__ = [
     "frame_informational",
 ]
 
-# Up to this size a body is copied behind its head: one small write is cheaper than two. Above, it is not copied.
+# Up to this size a body is copied behind its head: one small write is cheaper than two. Above, it
+# is not copied.
 JOIN_LIMIT_BYTES = 16384
 
 # The status codes that an application may answer with; 1xx are sent by the server alone.
@@ -145,7 +147,8 @@ class ResponseFramer:
             if name == b"content-length":
                 self._take_content_length(value)
             elif name == b"connection":
-                # Persistence is the server's business, but the application may ask for the end of it.
+                # Persistence is the server's business, but the application may ask for the end of
+                # it.
                 if has_list_member(value, b"close"):
                     self.keep_alive = False
             elif name not in (b"transfer-encoding", b"keep-alive"):
@@ -161,7 +164,8 @@ class ResponseFramer:
             The buffers to write, in order; an empty list when there is nothing to write.
 
         Raises:
-            AppError: more bytes than the Content-Length announced; none of *body* has been framed then.
+            AppError: more bytes than the Content-Length announced; none of *body* has been framed
+                then.
         """
         head = b""
         if self._framing is Framing.UNDECIDED:
@@ -182,7 +186,7 @@ class ResponseFramer:
         return join_buffers(head, body)
 
     def frame_trailers(self, headers: Iterable[Any]) -> bytes:
-        """End a chunked body with its trailer section (RFC 9112 section 7.1.2); empty when trailers are not sent.
+        """End a chunked body with its trailers (RFC 9112 section 7.1.2); empty when none are sent.
 
         Raises:
             AppError: a wrong type or value in *headers*.
@@ -274,16 +278,20 @@ def frame_informational(status: int, headers: Iterable[Any]) -> bytes:
 def frame_error(status: int, reason: str, defaults: DefaultFields, is_head_method: bool) -> bytes:
     """Frame an answer of the server's own; the connection ends with it."""
     body = f"{HTTPStatus(status).phrase}: {reason}\n".encode("ascii", "backslashreplace")
-    head = b"%s%scontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % (
-        STATUS_LINES[status],
-        defaults.block,
-        len(body),
+    head = (
+        b"%s%scontent-type: text/plain; charset=utf-8\r\n"
+        b"content-length: %d\r\nconnection: close\r\n\r\n"
+        % (
+            STATUS_LINES[status],
+            defaults.block,
+            len(body),
+        )
     )
     return head if is_head_method else head + body
 
 
 def checked_fields(headers: Iterable[Any]) -> Iterable[tuple[bytes, bytes]]:
-    """Go through an application's fields: names lower-cased, everything checked (RFC 9110 section 5).
+    """Check an application's fields and lower-case their names (RFC 9110 section 5).
 
     Raises:
         AppError: not a pair of bytes, a name that is no token, a value with CR, LF or NUL.

@@ -8,7 +8,7 @@ __all__ = ["address_pair", "address_text", "local_address"]
 
 
 def address_pair(address: Any) -> tuple[str, int] | None:
-    """Host and port of a socket address, without the flow and scope of IPv6; None for a Unix socket."""
+    """Host and port of a socket address; None for a Unix socket."""
     if isinstance(address, tuple) and len(address) >= 2:
         return str(address[0]), int(address[1])
     return None

@@ -1,4 +1,4 @@
-"""What is logged when an application fails, and what is not: the end of a client is no error of the application."""
+"""What is logged when an application fails; the end of a client is no failure."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def request_line(head: Any) -> str:
 
 
 def is_disconnect(exc: BaseException | None) -> bool:
-    """Whether *exc* is what became of a ClientDisconnected: itself, wrapped by a framework, or in a task group."""
+    """Whether *exc* stems from a ClientDisconnected: itself, wrapped, or in a group."""
     # A chain is short; the bound is for one that was tied into a ring.
     for _depth in range(16):
         if exc is None:

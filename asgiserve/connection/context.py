@@ -19,7 +19,8 @@ __all__ = ["TICK_S", "WorkerContext", "to_ticks"]
 # How often time-outs are looked at, in seconds; they are late by up to this much, never early.
 TICK_S = 0.25
 
-# What a scope names under "extensions" (ASGI "Extensions"); each has its branch in HttpCycle.handle.
+# What a scope names under "extensions" (ASGI "Extensions"); each has its branch in
+# HttpCycle.handle.
 HTTP_EXTENSIONS: dict[str, Any] = {"http.response.trailers": {}, "http.response.early_hint": {}}
 REQUEST_TRAILERS_EXTENSION: dict[str, Any] = {"http.request.trailers": {}}
 
@@ -32,8 +33,10 @@ class WorkerContext:
         config: read once, here.
         loop: the loop that runs the connections.
         state: the lifespan's state, None when the application has no lifespan.
-        task_context: the contextvars in which each request's task starts (as a copy); None: the current ones.
-        direct_app: what *app* calls for a request without a field of a proxy, so that such requests take the
+        task_context: the contextvars in which each request's task starts (as a copy); None: the
+            current ones.
+        direct_app: what *app* calls for a request without a field of a proxy, so that such requests
+            take the
             short way; None: *app* is called for all.
         access_log: where to log finished requests, None for nowhere.
     """
@@ -84,7 +87,9 @@ class WorkerContext:
         self.loop = loop
         self.state = state
         self.access_log = access_log
-        self.task_starter = TaskStarter(loop, task_context or contextvars.copy_context())
+        if task_context is None:
+            task_context = contextvars.copy_context()
+        self.task_starter = TaskStarter(loop, task_context)
         self.connections: set[Any] = set()
         self.tasks: set[asyncio.Task[Any]] = set()
         self.requests_total = 0

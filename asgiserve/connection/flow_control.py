@@ -1,4 +1,4 @@
-"""Flow control of one transport: reading stops while the application is behind, writing while the peer is."""
+"""Flow control of one transport: either side waits while the other is behind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOW_WATER_BYTES = 16384
 
 
 class ReadGate:
-    """Pauses the socket above HIGH_WATER_BYTES held for the application, resumes it below LOW_WATER_BYTES."""
+    """Pauses the socket above HIGH_WATER_BYTES of waiting input, resumes it at LOW_WATER_BYTES."""
 
     __slots__ = ("_transport", "is_open")
 
@@ -34,9 +34,16 @@ class ReadGate:
 
 
 class WriteGate:
-    """The way to the transport, closed while its buffer is above high water; ``send`` waits for it to open."""
+    """The way to the transport; closed above its high water, and ``send`` waits."""
 
-    __slots__ = ("_stalled_ticks", "_taken_bytes", "_transport", "_waiters", "_written_bytes", "is_open")
+    __slots__ = (
+        "_stalled_ticks",
+        "_taken_bytes",
+        "_transport",
+        "_waiters",
+        "_written_bytes",
+        "is_open",
+    )
 
     def __init__(self) -> None:
         self.is_open = True

@@ -282,9 +282,7 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
             if not self._read_ticks:
                 self._on_read_timeout()
         if self._phase >= Phase.LINGER or not self.write_gate.is_open:
-            if self.write_gate.count_stalled_tick() > self.worker.write_ticks:
-                logger.debug("%s - the peer does not read", self.client_text)
-                self.abort()
+            self._watch_writing()
 
     # Phases and time-outs.
 
@@ -308,6 +306,11 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
             self._refuse(HttpRequestError("the request body stalled", status=408))
         else:
             self._close()
+
+    def _watch_writing(self) -> None:
+        if self.write_gate.count_stalled_tick() > self.worker.write_ticks:
+            logger.debug("%s - the peer does not read", self.client_text)
+            self.abort()
 
     # Serving.
 
@@ -369,7 +372,7 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
     # Ends.
 
     def _refuse(self, error: HttpRequestError) -> None:
-        """Answer a request that is not acceptable, if the wire still allows an answer, and close."""
+        """Answer a request that is not acceptable, if the wire still allows it, and close."""
         logger.debug("%s - refused with %d: %s", self.client_text, error.status, error.reason)
         self._is_message_complete = False
         if self._phase is Phase.DRAIN:

@@ -1,6 +1,7 @@
 """A request of an HTTP/1.1 connection: the ASGI state machine with its wire (RFC 9112).
 
-When a request begins, and what becomes of the connection after it, is decided in ``http1_connection.py``.
+When a request begins, and what becomes of the connection after it, is decided in
+``http1_connection.py``.
 """
 
 from __future__ import annotations
@@ -63,7 +64,9 @@ class Http1Cycle(HttpCycle):
         worker = owner.worker
         self.head = head
         # A body that is announced and that the client holds back (RFC 9110 section 10.1.1).
-        self.is_continue_due = head.expects_continue and (head.content_length > 0 or head.is_chunked)
+        self.is_continue_due = head.expects_continue and (
+            head.content_length > 0 or head.is_chunked
+        )
         self._owner = owner
         self._status = 0
         self._trailers_out: list[Any] = []
@@ -107,8 +110,8 @@ class Http1Cycle(HttpCycle):
 
     def write_body(self, body: bytes, more_body: bool) -> None:
         owner = self._owner
-        # The last moment to say that the connection ends. A client that was never told to continue may or may
-        # not send its body, so the next request would have no sure beginning.
+        # The last moment to say that the connection ends. A client that was never told to continue
+        # may or may not send its body, so the next request would have no sure beginning.
         if (owner.worker.is_draining or self.is_continue_due) and not self.is_response_started:
             owner.framer.keep_alive = False
         for data in owner.framer.frame_body(body, more_body):

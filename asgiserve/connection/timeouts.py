@@ -1,7 +1,7 @@
 """The coarse timer of a worker: one ``call_later`` drives every time-out and the Date field.
 
-Connections count their time-outs in ticks. A loop that was blocked for ten seconds has then ticked once, not
-forty times, so no peer is punished for the application's pause.
+Connections count their time-outs in ticks. A loop that was blocked for ten seconds has then ticked
+once, not forty times, so no peer is punished for the application's pause.
 """
 
 from __future__ import annotations
