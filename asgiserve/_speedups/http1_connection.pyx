@@ -74,12 +74,13 @@ cdef class Http1Connection(CycleOwner):
         """The client has ended its side; it may still read, so what it asked for is answered."""
         cdef Http1Cycle cycle = self._cycle
         self._is_eof = True
-        if self._phase != Phase.REQUEST or cycle is None:
+        if self._phase == Phase.REQUEST and cycle is not None:
+            if not self._is_message_complete:
+                cycle.disconnect()
+                return False
+            cycle.tell_disconnect()
+        elif self._phase != Phase.IDLE or not self._parser.count_buffered():
             return False
-        if not self._is_message_complete:
-            cycle.disconnect()
-            return False
-        cycle.tell_disconnect()
         # TLS cannot be closed by halves.
         return self._transport.get_extra_info("sslcontext") is None
 
@@ -300,11 +301,10 @@ cdef class Http1Connection(CycleOwner):
         if not self.write_gate.is_open:
             # The peer has yet to read what it got; resume_writing goes on from here.
             self._read_ticks = 0
-        elif self._parser.count_buffered():
-            # Not from here: this may be inside of the application's send().
+        elif self._parser.count_buffered() or self._is_eof:
+            # Not from here: this may be inside of the application's send(), or of the parser, which
+            # may hold more requests of a client that has ended its side.
             self.worker.loop.call_soon(self._resume_parsing)
-        elif self._is_eof:
-            self._close()
         else:
             self._parser.resume()
         return 0
@@ -319,7 +319,7 @@ cdef class Http1Connection(CycleOwner):
             self._refuse(exc)
             return
         self._after_feed()
-        if self._is_eof:
+        if self._is_eof and not self._parser.count_buffered():
             self._close_unless_serving()
 
     # Ends.

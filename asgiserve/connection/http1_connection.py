@@ -125,12 +125,13 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
         """
         self._is_eof = True
         cycle = self._cycle
-        if self._phase is not Phase.REQUEST or cycle is None:
+        if self._phase is Phase.REQUEST and cycle is not None:
+            if not self._is_message_complete:
+                cycle.disconnect()
+                return False
+            cycle.tell_disconnect()
+        elif self._phase is not Phase.IDLE or not self._parser.buffered:
             return False
-        if not self._is_message_complete:
-            cycle.disconnect()
-            return False
-        cycle.tell_disconnect()
         # TLS cannot be closed by halves.
         return self._transport.get_extra_info("sslcontext") is None
 
@@ -348,11 +349,10 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
         if not self.write_gate.is_open:
             # The peer has yet to read what it got; resume_writing goes on from here.
             self._read_ticks = 0
-        elif self._parser.buffered:
-            # Not from here: this may be inside of the application's send().
+        elif self._parser.buffered or self._is_eof:
+            # Not from here: this may be inside of the application's send(), or of the parser, which
+            # may hold more requests of a client that has ended its side.
             self.worker.loop.call_soon(self._resume_parsing)
-        elif self._is_eof:
-            self._close()
         else:
             self._parser.resume()
 
@@ -366,7 +366,7 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
             self._refuse(exc)
             return
         self._after_feed()
-        if self._is_eof:
+        if self._is_eof and not self._parser.buffered:
             self._close_unless_serving()
 
     # Ends.

@@ -163,6 +163,20 @@ def test_half_closed_client_still_gets_its_answer(server, tmp_path):
         assert raw.read_to_end() == b""
 
 
+def test_half_closed_client_gets_the_answers_behind_a_slow_one(server, raw, tmp_path):
+    permission = tmp_path / "go"
+    raw.send(
+        f"GET /wait_for_file?case=queue&path={permission} HTTP/1.1\r\nhost: e2e\r\n\r\n".encode()
+    )
+    raw.send(b"GET /hello HTTP/1.1\r\nhost: e2e\r\n\r\n" * 3)
+    raw.half_close()
+    wait_for_journal(server, "queue", ["waiting"])
+    permission.touch()
+    assert raw.read_answer().body == b"finished in peace"
+    assert [raw.read_answer().body for _ in range(3)] == [b"Hello, world!"] * 3
+    assert raw.read_to_end() == b""
+
+
 def test_half_closed_client_gets_all_its_pipelined_answers(raw):
     raw.send(b"GET /hello HTTP/1.1\r\nhost: e2e\r\n\r\n" * 3)
     raw.half_close()
