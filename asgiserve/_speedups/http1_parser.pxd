@@ -65,7 +65,8 @@ cdef class RequestParser:
     cdef int _state
     cdef bint _is_paused
     cdef bint _is_closing        # the last request asks for the end of the connection
-    cdef bint _is_line_checked
+    cdef bint _is_line_checked   # an unfinished head's request line needs no second look
+    cdef object _scanner         # HeadScanner of an unfinished request line
     cdef bytes _kept_section     # of an unfinished section: what came in earlier feeds
     cdef object _kept            # bytearray: what came while paused, None for nothing
     cdef object _error
@@ -81,6 +82,7 @@ cdef class RequestParser:
     cdef int _begin_section(self, int state, const char* p) except -1
     cdef int _on_stop(self, bytes data, const char* p) except -1
     cdef int _on_feed_end(self, bytes data, const char* end) except -1
+    cdef int _check_line(self, bytes piece) except -1
     cdef int _on_error(self, bytes data, const char* end) except -1
     cdef int _diagnose_method(self) except -1
     cdef int _raise_head_error(self, bint must_raise) except -1

@@ -54,7 +54,7 @@ from asgiserve._speedups.llhttp cimport (
 
 from sys import intern
 
-from asgiserve.codecs.http1_syntax import diagnose_head, diagnose_trailers
+from asgiserve.codecs.http1_syntax import HeadScanner, diagnose_head, diagnose_trailers
 from asgiserve.codecs.request_fields import check_fields
 from asgiserve.errors import HttpRequestError
 
@@ -261,6 +261,7 @@ cdef class RequestParser:
         section.is_name_open = False
         section.target.end = 0
         self._is_line_checked = False
+        self._scanner = None
         return 0
 
     cdef int _on_stop(self, bytes data, const char* p) except -1:
@@ -286,17 +287,31 @@ cdef class RequestParser:
         if self._state == BODY:
             self._deliver_body(data)
         elif self._state == HEAD:
+            kept = len(self._kept_section)
             self._keep_section(end)
             if not self._is_line_checked:
-                # What llhttp finds good in a request line need not be good for us.
-                self._raise_head_error(False)
-                self._is_line_checked = b"\r\n" in self._kept_section
+                self._check_line(self._kept_section[kept:])
             if self._section.earlier > self._max_head_bytes:
                 self._raise_head_error(True)
         elif self._state == TRAILERS:
             self._keep_section(end)
             if self._section.earlier > self._max_head_bytes:
                 self._raise_trailer_error("the trailer section is too large")
+        return 0
+
+    cdef int _check_line(self, bytes piece) except -1:
+        """Let the shared scanner follow an unfinished request line.
+
+        What llhttp finds good in it need not be good for us.
+        """
+        if self._scanner is None:
+            self._scanner = HeadScanner(
+                self._max_target_bytes, self._max_head_bytes, self._section.max_fields
+            )
+        self._scanner.feed(piece)
+        if self._scanner.request_line is not None:
+            self._is_line_checked = True
+            self._scanner = None
         return 0
 
     cdef int _on_error(self, bytes data, const char* end) except -1:
