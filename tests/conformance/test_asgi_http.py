@@ -213,8 +213,15 @@ def test_request_trailers_are_dropped(impl):  # RFC 9110 section 6.5.1
 
 def test_request_trailers_are_given_when_asked_for(impl):
     events = []
-    with Wire(impl, receiving_app(1, events), request_trailers=True) as wire:
+
+    async def app(scope, receive, send):
+        assert "http.request.trailers" in scope["extensions"]
+        events.append(await receive())
+        await answer(send)
+
+    with Wire(impl, app, request_trailers=True) as wire:
         wire.feed(CHUNKED_HEAD + b"5\r\nhello\r\n0\r\nX: y\r\n\r\n")
+        assert len(read_responses(wire.sent)) == 1
     assert events[0]["body"] == b"hello"
     assert list(events[0]["trailers"]) == [(b"x", b"y")]
 

@@ -61,6 +61,12 @@ CASES = [
     chunked(
         "a size of two digits", "RFC 9112 7.1", b"1F\r\n" + b"x" * 31 + b"\r\n" + END, b"x" * 31
     ),
+    chunked(
+        "a size of many digits",
+        "RFC 9112 7.1",
+        b"0" * 30 + b"fF\r\n" + b"x" * 255 + b"\r\n" + END,
+        b"x" * 255,
+    ),
     chunked("leading zeros in the size", "RFC 9112 7.1", b"0005\r\nhello\r\n" + END),
     chunked(
         "more leading zeros than a size has digits",
