@@ -43,7 +43,7 @@ def load_app(config: Config) -> Any:
             put_first_on_path(os.path.abspath(config.app_dir))
         app, name = import_app(config.app), repr(config.app)
     else:
-        app, name = config.app, type(config.app).__name__
+        app, name = config.app, getattr(config.app, "__qualname__", "app")
     if not callable(app):
         raise StartupError(f"{name} is {describe(app)}, not an application")
     if config.factory or is_plain_factory(app):
@@ -122,7 +122,7 @@ def import_module(name: str, import_string: str) -> ModuleType:
             missing = error.name or name
             raise StartupError(
                 f"cannot load {import_string!r}: there is no module {missing!r}; "
-                f"{suggest(missing, importable_names(missing))}"
+                f"{suggest_module(missing, name)}"
             ) from None
         raise explain_failure(f"importing {name!r}", error) from error
     except SystemExit as error:
@@ -200,6 +200,14 @@ def public_names(thing: Any) -> list[str]:
 def has_dict(thing: Any) -> bool:
     """Whether `vars` works on *thing*."""
     return hasattr(thing, "__dict__")
+
+
+def suggest_module(missing: str, name: str) -> str:
+    """Say what could be meant by the module *name*, of which *missing* was not found."""
+    if name.endswith(".py") or "/" in name:
+        module = name.removesuffix(".py").strip("./").replace("/", ".")
+        return f"write the name of a module, {module!r}, not of a file"
+    return suggest(missing, importable_names(missing))
 
 
 def suggest(wanted: str, names: Iterable[str]) -> str:

@@ -1,0 +1,136 @@
+"""Access lines, both columns."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asgiserve.log_formatters import escape_client, escape_target, format_duration
+
+REQUEST = {
+    "client": "192.0.2.1:5000",
+    "method": "GET",
+    "target": b"/path?x=1",
+    "http_version": "1.1",
+    "status": 200,
+    "body_bytes": 13,
+    "duration_s": 0.000_312,
+}
+
+
+def write_one(lines, **changes):
+    lines.write(*{**REQUEST, **changes}.values())
+    return lines.take()
+
+
+def test_line_holds_client_request_status_size_and_duration(impl):
+    lines = impl.access_line.AccessLines()
+    assert write_one(lines) == b'192.0.2.1:5000 - "GET /path?x=1 HTTP/1.1" 200 13 0.31ms\n'
+
+
+def test_every_line_begins_with_the_prefix(impl):
+    lines = impl.access_line.AccessLines()
+    lines.prefix = b"INFO: "
+    for status in (200, 404):
+        lines.write(*{**REQUEST, "status": status}.values())
+    first, second = lines.take().splitlines()
+    assert first.startswith(b"INFO: 192")
+    assert second.startswith(b"INFO: 192")
+    assert b" 200 " in first
+    assert b" 404 " in second
+
+
+def test_colours_surround_the_request_line_and_the_status(impl):
+    colors = tuple(b"<%d>" % digit for digit in range(10))
+    lines = impl.access_line.AccessLines(b"<b>", b"</>", colors)
+    assert b'"<b>GET /path?x=1 HTTP/1.1</>" <2>200</> 13 ' in write_one(lines)
+    assert b" <0>0</> 13 " in write_one(lines, status=0)
+    assert b" <9>999</> 13 " in write_one(lines, status=999)
+
+
+def test_taking_forgets(impl):
+    lines = impl.access_line.AccessLines()
+    assert lines.take() == b""
+    assert write_one(lines)
+    assert lines.take() == b""
+
+
+@pytest.mark.parametrize("body_bytes", [0, 1, 10, 2**32, 2**63])
+def test_size_of_any_body_is_written(impl, body_bytes):
+    line = write_one(impl.access_line.AccessLines(), body_bytes=body_bytes)
+    assert b" 200 %d 0.31ms\n" % body_bytes in line
+
+
+@given(
+    client=st.text(max_size=40),
+    target=st.binary(max_size=300),
+    status=st.integers(0, 999),
+    body_bytes=st.integers(0, 2**64 - 1),
+    duration_s=st.floats(0, 1e9),
+)
+def test_no_request_can_forge_a_line(impl, client, target, status, body_bytes, duration_s):
+    line = write_one(
+        impl.access_line.AccessLines(),
+        client=client,
+        target=target,
+        status=status,
+        body_bytes=body_bytes,
+        duration_s=duration_s,
+    ).decode("ascii")
+    assert line == (
+        f'{escape_client(client)} - "GET {escape_target(target)} HTTP/1.1" '
+        f"{status} {body_bytes} {format_duration(duration_s)}\n"
+    )
+    assert line.count("\n") == 1
+    assert line.isascii()
+    assert line[:-1].isprintable()
+    assert re.fullmatch(r'\S* - "GET \S* HTTP/1.1" \d+ \d+ \d+\.\d\dms\n', line)
+    assert line.count('"') == 2
+
+
+@pytest.mark.parametrize("name", ["method", "http_version"])
+def test_text_of_the_parser_is_ascii(impl, name):
+    with pytest.raises(UnicodeEncodeError):
+        write_one(impl.access_line.AccessLines(), **{name: "é"})
+
+
+def test_lines_before_a_refused_one_are_kept(impl):
+    lines = impl.access_line.AccessLines()
+    lines.write(*REQUEST.values())
+    with pytest.raises(UnicodeEncodeError):
+        lines.write(*{**REQUEST, "method": "é"}.values())
+    assert lines.take().count(b"\n") == 1
+
+
+def test_hook_sets_the_prefix_of_each_batch(impl):
+    class Numbered(impl.access_line.AccessLines):
+        batches = 0
+
+        def begin_batch(self):
+            self.batches += 1
+            self.prefix = b"%d " % self.batches
+            return True
+
+    lines = Numbered()
+    lines.write(*REQUEST.values())
+    lines.write(*REQUEST.values())
+    assert [line[:2] for line in lines.take().splitlines()] == [b"1 ", b"1 "]
+    assert write_one(lines).startswith(b"2 ")
+
+
+def test_hook_can_ask_for_records_instead(impl):
+    class Records(impl.access_line.AccessLines):
+        def begin_batch(self):
+            return False
+
+        def write_record(self, *request):
+            self.requests = [*getattr(self, "requests", []), request]
+
+    lines = Records()
+    lines.write(*REQUEST.values())
+    lines.write(*REQUEST.values())
+    assert lines.requests == [tuple(REQUEST.values())] * 2
+    assert lines.take() == b""
