@@ -205,6 +205,8 @@ cdef class Http1Connection(CycleOwner):
         """Close the connection as soon as it owes no answer."""
         if self._phase == Phase.NEW or self._phase == Phase.IDLE:
             self._close()
+        elif self._phase == Phase.DRAIN:
+            self._linger()
 
     def tell_disconnect(self):
         """Tell an application that is still at it to come to an end."""

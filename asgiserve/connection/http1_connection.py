@@ -255,6 +255,8 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
         """Close the connection as soon as it owes no answer."""
         if self._phase is Phase.NEW or self._phase is Phase.IDLE:
             self._close()
+        elif self._phase is Phase.DRAIN:
+            self._linger()
 
     def tell_disconnect(self) -> None:
         """Tell an application that is still at it to come to an end.

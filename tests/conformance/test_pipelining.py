@@ -297,6 +297,18 @@ def test_request_whose_body_is_coming_is_answered_with_close(impl):
         assert wire.transport.is_connection_lost
 
 
+def test_connection_whose_unread_body_is_coming_is_closed_by_draining(impl):
+    async def app(scope, receive, send):
+        await answer(send)
+
+    with Wire(impl, app) as wire:
+        wire.feed(POST[:-2])
+        assert len(read_responses(wire.sent)) == 1
+        drain(wire)
+        wire.feed(POST[-2:])
+        assert not wire.is_open
+
+
 def test_head_that_is_coming_is_answered_with_close(impl):
     with Wire(impl, RecordingApp()) as wire:
         wire.feed(GET[:10])
