@@ -15,7 +15,9 @@ from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from asgiserve.errors import ConfigError, StartupError
+from asgiserve.log_formatters import TRACE
 from asgiserve.middleware.asgi2 import ASGI2Adapter
+from asgiserve.middleware.message_log import MessageLog
 from asgiserve.middleware.proxy_headers import ProxyHeadersMiddleware
 from asgiserve.middleware.wsgi import adapt_wsgi
 
@@ -64,6 +66,8 @@ def wrap_app(app: Any, name: str, config: Config) -> Any:
         app = adapt_wsgi(app)
     elif interface == "asgi2":
         app = ASGI2Adapter(app)
+    if logger.isEnabledFor(TRACE):
+        app = MessageLog(app)
     if config.proxy_headers and config.forwarded_allow_ips:
         use_forwarded = config.forwarded_header == "forwarded"
         app = ProxyHeadersMiddleware(
