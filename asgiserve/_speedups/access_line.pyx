@@ -47,12 +47,6 @@ mark_bytes(IS_SAFE_CLIENT_CHAR, SAFE_CLIENT_CHARS)
 cdef class AccessLines:
     """Collects access lines."""
 
-    cdef bytes _bold
-    cdef bytearray _lines
-    cdef bytes _reset
-    cdef tuple _status_colors
-    cdef public bytes prefix
-
     def __init__(
         self,
         bytes bold not None = b"",
@@ -76,6 +70,18 @@ cdef class AccessLines:
         double duration_s,
     ):
         """Add the line of one request."""
+        self.add_line(client, method, target, http_version, status, body_bytes, duration_s)
+
+    cdef int add_line(
+        self,
+        str client,
+        str method,
+        bytes target,
+        str http_version,
+        unsigned int status,
+        unsigned long long body_bytes,
+        double duration_s,
+    ) except -1:
         cdef Parts parts
         cdef char[MAX_DIGITS] status_digits
         cdef char[MAX_DIGITS] body_digits
@@ -83,7 +89,7 @@ cdef class AccessLines:
         cdef char[MAX_DIGITS] fraction_digits
         if PyByteArray_GET_SIZE(self._lines) == 0 and not self.begin_batch():
             self.write_record(client, method, target, http_version, status, body_bytes, duration_s)
-            return
+            return 0
         cdef str safe_client = make_safe_client(client)
         cdef bytes safe_target = make_safe_target(target)
         cdef bytes status_color = self._status_colors[status // 100]
@@ -113,7 +119,7 @@ cdef class AccessLines:
         add_part(&parts, b".", 1)
         add_number(&parts, fraction_digits, hundredths % 100, 2)
         add_part(&parts, b"ms\n", 3)
-        append_parts(self._lines, &parts)
+        return append_parts(self._lines, &parts)
 
     def take(self):
         """Give the lines that were collected, and forget them."""

@@ -1,11 +1,12 @@
 # cython: language_level=3, freethreading_compatible=True
 
+from asgiserve._speedups.access_line cimport AccessLines
 from asgiserve._speedups.http1_framing cimport DefaultFields
 from asgiserve._speedups.http_cycle cimport TaskStarter
 
 
 cdef class WorkerContext:
-    cdef public object access_log
+    cdef readonly AccessLines access_log
     cdef public Py_ssize_t active_requests
     cdef readonly object app
     cdef readonly object direct_app

@@ -1,6 +1,7 @@
 # cython: language_level=3, freethreading_compatible=True
 """Accelerated twin of ``connection/context.py``: what all connections of a worker share."""
 
+from asgiserve._speedups.access_line cimport AccessLines
 from asgiserve._speedups.http1_framing cimport DefaultFields
 from asgiserve._speedups.http_cycle cimport TaskStarter
 
@@ -28,7 +29,7 @@ cdef class WorkerContext:
         dict state=None,
         task_context=None,
         direct_app=None,
-        access_log=None,
+        AccessLines access_log=None,
     ):
         self.app = app
         self.direct_app = app if direct_app is None else direct_app

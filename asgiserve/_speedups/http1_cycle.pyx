@@ -1,13 +1,14 @@
 # cython: language_level=3, freethreading_compatible=True
 """Accelerated twin of ``connection/http1_cycle.py``: the ASGI state machine with its wire."""
 
+from cpython.time cimport perf_counter
+
+from asgiserve._speedups.access_line cimport AccessLines
 from asgiserve._speedups.context cimport WorkerContext
 from asgiserve._speedups.flow_control cimport WriteGate
 from asgiserve._speedups.http1_framing cimport ResponseFramer, frame_error, frame_informational
 from asgiserve._speedups.http1_parser cimport RequestHead, RequestSink
 from asgiserve._speedups.http_cycle cimport HttpCycle
-
-from time import perf_counter
 
 __all__ = ["CycleOwner", "Http1Cycle"]
 
@@ -66,16 +67,16 @@ cdef class Http1Cycle(HttpCycle):
         """Log what became of the request."""
         cdef CycleOwner owner = self._owner
         cdef RequestHead head = self.head
-        access_log = owner.worker.access_log
+        cdef AccessLines access_log = owner.worker.access_log
         if access_log is not None:
-            access_log.write(
+            access_log.add_line(
                 owner.client_text,
                 head.method,
                 head.target,
                 head.http_version,
                 self._status or CLIENT_CLOSED_REQUEST,
                 owner.framer.body_bytes,
-                <double>perf_counter() - self._started_s,
+                perf_counter() - self._started_s,
             )
 
     # The hooks of HttpCycle.

@@ -1,0 +1,21 @@
+# cython: language_level=3, freethreading_compatible=True
+
+
+cdef class AccessLines:
+    cdef bytes _bold
+    cdef bytearray _lines
+    cdef bytes _reset
+    cdef tuple _status_colors
+    cdef public bytes prefix
+
+    # `write`, for C.
+    cdef int add_line(
+        self,
+        str client,
+        str method,
+        bytes target,
+        str http_version,
+        unsigned int status,
+        unsigned long long body_bytes,
+        double duration_s,
+    ) except -1
