@@ -239,7 +239,8 @@ def test_bare_import_is_light():
         "print(asgiserve.__version__, *{'click', 'asyncio', 'logging', 'asgiserve.config',"
         "'asgiserve._twins', 'uvloop', 'websockets'} & set(sys.modules))"
     )
-    assert finish(start("-c", code)) == (0, f"{__version__}\n", "")
+    returncode, out, err = finish(start("-c", code))
+    assert (returncode, out) == (0, f"{__version__}\n"), err
 
 
 def test_package_offers_what_uvicorn_does():

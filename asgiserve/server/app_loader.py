@@ -167,7 +167,8 @@ def first_foreign_frame(trace: TracebackType | None) -> TracebackType | None:
     own_files = (__file__, importlib.__file__)
     while trace is not None:
         filename = trace.tb_frame.f_code.co_filename
-        if filename not in own_files and not filename.startswith("<frozen importlib"):
+        # CPython says "<frozen importlib._bootstrap>", PyPy "<builtin>/frozen importlib...".
+        if filename not in own_files and "frozen importlib" not in filename:
             return trace
         trace = trace.tb_next
     return None
