@@ -16,12 +16,16 @@ SELF_EVIDENT = ("date", "cpu", "system", "python")
 
 
 def describe_machine(packages: Iterable[str]) -> dict[str, str]:
-    """Say where a run was made, with the versions of *packages* as this interpreter finds them."""
+    """Say where a run is made, with the versions of *packages* as this interpreter finds them.
+
+    Called before the run: the load average then tells what else the machine is doing.
+    """
     return {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": read_commit(),
         "cpu": f"{read_cpu_model()}, {os.cpu_count()} cores",
         "system": f"{platform.system()} {platform.release()}",
+        "load average": f"{os.getloadavg()[0]:.1f}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         **{package: find_version(package) for package in sorted(packages)},
     }

@@ -7,6 +7,7 @@ __all__ = [
     "BROWSER_FIELDS",
     "CURL_FIELDS",
     "HELLO_BODY",
+    "REQUESTS",
     "WRK_FIELDS",
     "encode_request",
 ]
@@ -77,3 +78,11 @@ def encode_request(
     if body:
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join([*lines, "", ""]).encode("ascii") + body
+
+
+# GETs that are answered with HELLO_BODY, by name.
+REQUESTS = {
+    "wrk": encode_request(WRK_FIELDS),
+    "curl": encode_request(CURL_FIELDS),
+    "browser": encode_request(BROWSER_FIELDS),
+}

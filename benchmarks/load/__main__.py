@@ -45,11 +45,11 @@ def main() -> int:
         load_core=arguments.load_core,
     )
     contenders = [CONTENDERS[name] for name in arguments.server or DEFAULT_CONTENDERS]
+    machine = describe_machine({"uvloop", *(contender.package for contender in contenders)})
     results: Results = {
         name: measure_scenario(SCENARIOS[name], contenders, plan)
         for name in arguments.scenario or SCENARIOS
     }
-    machine = describe_machine({"uvloop", *(contender.package for contender in contenders)})
     tables = format_markdown(results, plan, machine, arguments.baseline)
     print(tables)
     if arguments.markdown:

@@ -54,8 +54,8 @@ def main() -> int:
     arguments = parse_arguments()
     raise_file_limit(arguments.connections + SPARE_FILES)
     names = arguments.server or DEFAULT
-    results = {name: measure(CONTENDERS[name], arguments) for name in names}
     machine = describe_machine({"uvloop", *(CONTENDERS[name].package for name in names)})
+    results = {name: measure(CONTENDERS[name], arguments) for name in names}
     print(f"{format_header(machine)}.\n")
     print("Anonymous resident memory in KiB: an idle connection's; the server's after its warm-up")
     print("and after so many requests more.\n")

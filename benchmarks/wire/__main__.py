@@ -10,12 +10,14 @@ from pathlib import Path
 
 from benchmarks.contenders import CONTENDERS
 from benchmarks.machine import describe_machine, format_header
+from benchmarks.samples import REQUESTS
 from benchmarks.server_process import ServerError
 from benchmarks.wire.functions import list_functions
-from benchmarks.wire.measure import FORMS, count_harness, count_per_request
+from benchmarks.wire.measure import FORMS, Subject, count_harness, count_per_request
 from benchmarks.wire.one_connection import PROTOCOLS
 
-Figures = dict[str, dict[str, float | None]]
+# Instructions by server and form.
+Figures = dict[tuple[str, str], float]
 
 # The constant answer over a fake transport, which is taken off the connections' figures.
 HARNESS = "harness"
@@ -31,6 +33,7 @@ def parse_arguments() -> argparse.Namespace:
         "servers", nargs="*", metavar="SERVER", help=f"default: {' '.join(DEFAULT)}"
     )
     parser.add_argument("--form", choices=FORMS, help="measure only this form")
+    parser.add_argument("--request", choices=REQUESTS, default="wrk", help="whose GET is sent")
     parser.add_argument(
         "--functions", type=int, metavar="N", help="list the N dearest functions too"
     )
@@ -52,14 +55,13 @@ def can_count(form: str, name: str) -> bool:
     return form != "connection" or (name in PROTOCOLS and name != "constant")
 
 
-def count_figure(form: str, name: str, folder: Path, harness_count: float) -> float | None:
+def count_figure(form: str, subject: Subject, folder: Path) -> float | None:
     """Measure one cell of the table; None when it fails, which is said."""
     try:
-        count = count_per_request(form, CONTENDERS[name], folder / f"{name}-{form}")
+        return count_per_request(form, subject, folder)
     except (ServerError, ValueError, OSError) as error:
         print(f"  failed: {error}", file=sys.stderr)
         return None
-    return count - harness_count if form == "connection" else count
 
 
 def main() -> int:
@@ -73,36 +75,56 @@ def run(arguments: argparse.Namespace, folder: Path) -> int:
     """Measure into *folder* what the command line says; return the exit status."""
     forms = [arguments.form] if arguments.form else list(DEFAULT_FORMS)
     cells = [(n, form) for n in arguments.servers for form in forms if can_count(form, n)]
-    figures: Figures = {name: dict.fromkeys(forms) for name in arguments.servers}
-    harness = folder / HARNESS
-    harness_count = count_harness(harness) if "connection" in forms else 0.0
+    machine = describe_machine({"uvloop", *(CONTENDERS[n].package for n in arguments.servers)})
+    figures = measure(cells, arguments.request, folder)
+    print(f"{format_header(machine)}.\n")
+    print(f"User-space instructions per keep-alive GET, request as of {arguments.request}.\n")
+    print(format_table(forms, figures))
+    if arguments.functions:
+        for name, form in figures:
+            print_functions(name, form, folder, arguments)
+    if arguments.json:
+        rows = [{"server": n, "form": form, "count": c} for (n, form), c in figures.items()]
+        document = {
+            "unit": "instructions_per_request",
+            "request": arguments.request,
+            "machine": machine,
+            "figures": rows,
+        }
+        arguments.json.write_text(json.dumps(document, indent=2) + "\n")
+    return 0 if len(figures) == len(cells) else 1
+
+
+def measure(cells: list[tuple[str, str]], request: str, folder: Path) -> Figures:
+    """Count each server and form; what fails is left out."""
+    figures: Figures = {}
+    harness_count = 0.0
+    if any(form == "connection" for _, form in cells):
+        harness_count = count_harness(request, folder / HARNESS)
     for number, (name, form) in enumerate(cells, start=1):
         print(f"[{number}/{len(cells)}] {name}, {form}", file=sys.stderr, flush=True)
-        figures[name][form] = count_figure(form, name, folder, harness_count)
-    machine = describe_machine({"uvloop", *(CONTENDERS[name].package for name in figures)})
-    print(f"User-space instructions per keep-alive GET. {format_header(machine)}\n")
-    print(format_table(forms, figures))
-    for name, form in cells:
-        if arguments.functions and figures[name][form]:
-            print(f"\n{name}, {form}, by function:")
-            costs = list_functions(
-                folder / f"{name}-{form}",
-                harness if form == "connection" else None,
-                is_inclusive=arguments.inclusive,
-            )
-            for cost, function in costs[: arguments.functions]:
-                print(f"{cost:>10,.0f}  {function}")
-    if arguments.json:
-        document = {"unit": "instructions_per_request", "machine": machine, "figures": figures}
-        arguments.json.write_text(json.dumps(document, indent=2) + "\n")
-    return 0 if all(figures[name][form] for name, form in cells) else 1
+        subject = Subject(CONTENDERS[name], request)
+        count = count_figure(form, subject, folder / f"{name}-{form}")
+        if count is not None:
+            figures[name, form] = count - harness_count if form == "connection" else count
+    return figures
+
+
+def print_functions(name: str, form: str, folder: Path, arguments: argparse.Namespace) -> None:
+    """Print the dearest functions of one figure."""
+    harness = folder / HARNESS if form == "connection" else None
+    costs = list_functions(folder / f"{name}-{form}", harness, is_inclusive=arguments.inclusive)
+    print(f"\n{name}, {form}, by function:")
+    for cost, function in costs[: arguments.functions]:
+        print(f"{cost:>10,.0f}  {function}")
 
 
 def format_table(forms: list[str], figures: Figures) -> str:
     """Write the figures as a Markdown table, a server a row."""
     lines = [f"| server | {' | '.join(forms)} |", f"|---|{'---:|' * len(forms)}"]
-    for name, row in figures.items():
-        lines.append(f"| {name} | {' | '.join(map(format_count, row.values()))} |")
+    for name in dict.fromkeys(name for name, _ in figures):
+        counts = (figures.get((name, form)) for form in forms)
+        lines.append(f"| {name} | {' | '.join(map(format_count, counts))} |")
     return "\n".join(lines)
 
 

@@ -14,16 +14,17 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from benchmarks.client import read_answer
 from benchmarks.contenders import CONTENDERS, Contender
-from benchmarks.samples import WRK_FIELDS, encode_request
+from benchmarks.samples import REQUESTS
 from benchmarks.server_process import REPOSITORY, ServerError, ServerProcess, find_free_port
 from benchmarks.wire import callgrind
 
-__all__ = ["DIFFERENCE", "FORMS", "count_harness", "count_per_request"]
+__all__ = ["DIFFERENCE", "FORMS", "Subject", "count_harness", "count_per_request"]
 
 # The short run is long enough for the interpreter to have specialised the bytecode. Both are
 # multiples of 64, the most connections that a form has.
@@ -31,52 +32,62 @@ SHORT_RUN = 256
 LONG_RUN = 2304
 DIFFERENCE = LONG_RUN - SHORT_RUN
 
-CountRun = Callable[[Contender, int, Path], None]
+
+@dataclass(frozen=True)
+class Subject:
+    """What is counted: a server and a key of REQUESTS."""
+
+    contender: Contender
+    request: str
 
 
-def count_per_request(form: str, contender: Contender, folder: Path) -> float:
+CountRun = Callable[[Subject, int, Path], None]
+
+
+def count_per_request(form: str, subject: Subject, folder: Path) -> float:
     """Count the user-space instructions of one keep-alive GET.
 
     Args:
         form: a key of FORMS.
-        contender: the server.
+        subject: the server and the request.
         folder: gets callgrind's files, in a subfolder ``short`` and one ``long``.
     """
-    return count_difference(FORMS[form], contender, folder)
+    return count_difference(FORMS[form], subject, folder)
 
 
-def count_harness(folder: Path) -> float:
+def count_harness(request: str, folder: Path) -> float:
     """Count what the fake transport and its client cost themselves."""
-    return count_difference(run_connection, CONTENDERS["constant"], folder)
+    return count_difference(run_connection, Subject(CONTENDERS["constant"], request), folder)
 
 
-def count_difference(count_run: CountRun, contender: Contender, folder: Path) -> float:
+def count_difference(count_run: CountRun, subject: Subject, folder: Path) -> float:
     """Count one long and one short run, side by side: counts do not depend on time."""
     runs = {folder / "short": SHORT_RUN, folder / "long": LONG_RUN}
     with ThreadPoolExecutor(len(runs)) as pool:
         for run_folder in runs:
             shutil.rmtree(run_folder, ignore_errors=True)
             run_folder.mkdir(parents=True)
-        results = [pool.submit(count_run, contender, runs[path], path) for path in runs]
+        results = [pool.submit(count_run, subject, runs[path], path) for path in runs]
         for result in results:
             result.result()
     short, long = (callgrind.read_instructions(run_folder) for run_folder in runs)
     return (long - short) / DIFFERENCE
 
 
-def run_connection(contender: Contender, requests: int, folder: Path) -> None:
+def run_connection(subject: Subject, requests: int, folder: Path) -> None:
     """Run one connection over a fake transport under callgrind."""
     command = [
         sys.executable,
         "-m",
         "benchmarks.wire.one_connection",
-        contender.name,
+        subject.contender.name,
+        subject.request,
         str(requests),
     ]
     finished = subprocess.run(
         callgrind.wrap_command(command, folder),
         cwd=REPOSITORY,
-        env={**os.environ, **contender.environment, **callgrind.ENVIRONMENT},
+        env={**os.environ, **subject.contender.environment, **callgrind.ENVIRONMENT},
         capture_output=True,
         text=True,
     )
@@ -84,18 +95,17 @@ def run_connection(contender: Contender, requests: int, folder: Path) -> None:
         raise ServerError(finished.stderr.strip()[-2000:])
 
 
-def run_server(contender: Contender, requests: int, folder: Path, *, connections: int) -> None:
+def run_server(subject: Subject, requests: int, folder: Path, *, connections: int) -> None:
     """Run a whole server under callgrind and send it *requests* GETs over *connections*."""
     port = find_free_port()
-    command = contender.command(app="benchmarks.apps.raw:hello", port=port)
-    environment = {**contender.environment, **callgrind.ENVIRONMENT}
+    command = subject.contender.command(app="benchmarks.apps.raw:hello", port=port)
+    environment = {**subject.contender.environment, **callgrind.ENVIRONMENT}
     with ServerProcess(callgrind.wrap_command(command, folder), port, environment=environment):
-        request_in_turns(port, requests // connections, connections)
+        request_in_turns(REQUESTS[subject.request], port, requests // connections, connections)
 
 
-def request_in_turns(port: int, turns: int, connections: int) -> None:
-    """Send one GET on each connection, read all the answers, and that again and again."""
-    request = encode_request(WRK_FIELDS)
+def request_in_turns(request: bytes, port: int, turns: int, connections: int) -> None:
+    """Send the request on each connection, read all the answers, and that again and again."""
     with ExitStack() as stack:
         address = ("127.0.0.1", port)
         clients = [

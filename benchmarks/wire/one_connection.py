@@ -1,6 +1,6 @@
 """Answer GETs on one connection over a fake transport: the program that callgrind watches.
 
-Run as ``python -m benchmarks.wire.one_connection SERVER REQUESTS``.
+Run as ``python -m benchmarks.wire.one_connection SERVER REQUEST COUNT``.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ import uvloop
 
 from benchmarks.apps.constant_server import ConstantProtocol
 from benchmarks.apps.raw import hello
-from benchmarks.samples import WRK_FIELDS, encode_request
-
-REQUEST = encode_request(WRK_FIELDS)
+from benchmarks.samples import REQUESTS
 
 
 class FakeTransport(asyncio.Transport):
@@ -58,10 +56,11 @@ class FakeTransport(asyncio.Transport):
 class Client:
     """Feeds one request a turn of the event loop, the next one when the last is answered."""
 
-    def __init__(self, protocol: asyncio.Protocol, requests: int) -> None:
+    def __init__(self, protocol: asyncio.Protocol, request: bytes, count: int) -> None:
         self.loop = asyncio.get_running_loop()
         self.protocol = protocol
-        self.remaining = requests
+        self.request = request
+        self.remaining = count
         self.transport = FakeTransport()
         self.is_done = self.loop.create_future()
         self.writes_before = -1
@@ -80,7 +79,7 @@ class Client:
                 return
             self.remaining -= 1
             self.writes_before = self.transport.writes
-            self.protocol.data_received(REQUEST)
+            self.protocol.data_received(self.request)
         self.loop.call_soon(self.take_turn)
 
 
@@ -114,12 +113,15 @@ PROTOCOLS: dict[str, Callable[[], asyncio.Protocol]] = {
 }
 
 
-async def answer_requests(name: str, requests: int) -> bytes:
-    """Send *requests* GETs to one connection of the server *name*; return the last write."""
-    return await Client(PROTOCOLS[name](), requests).run()
+async def answer_requests(name: str, request: bytes, count: int) -> bytes:
+    """Send *request* *count* times to a connection of the server *name*; return the last write."""
+    return await Client(PROTOCOLS[name](), request, count).run()
 
 
 if __name__ == "__main__":
-    last_written = uvloop.run(answer_requests(sys.argv[1], int(sys.argv[2])))
+    server_name, request_name, request_count = sys.argv[1:]
+    last_written = uvloop.run(
+        answer_requests(server_name, REQUESTS[request_name], int(request_count))
+    )
     if b"Hello, world!" not in last_written:
         sys.exit(f"not the expected answer: {last_written!r}")
