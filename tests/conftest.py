@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import settings
 
 from asgiserve._twins import Column
 from tests.columns import COLUMNS, load_namespace
@@ -13,6 +14,10 @@ from tests.columns import COLUMNS, load_namespace
 pytest.register_assert_rewrite(
     "tests.conformance.verdicts", "tests.fakes", "tests.http_responses", "tests.parser_traces"
 )
+
+# How long one example takes says more of the machine than of the code.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session", params=COLUMNS)
