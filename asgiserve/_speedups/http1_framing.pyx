@@ -40,8 +40,8 @@ cdef enum:
     FRAMING_ROOM = 96
     # Hexadecimal size of a chunk, CRLF and the NUL of snprintf.
     CHUNK_SIZE_ROOM = 24
-    # A head buffer up to this size stays with the connection for its next response.
-    USUAL_HEAD_BYTES = 512
+    # A head buffer of this size stays with the connection for its next response.
+    USUAL_HEAD_BYTES = 256
     # Bits of ResponseFramer._own_defaults: fields that the application has set itself.
     OWN_DATE = 1
     OWN_SERVER = 2

@@ -7,6 +7,7 @@ frame of llhttp.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport uint32_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 
@@ -590,20 +591,20 @@ cdef llhttp_settings_t SETTINGS
 
 cdef int note_target(llhttp_t* parser, const char* at, size_t length) noexcept:
     cdef Section* section = <Section*>parser.data
-    cdef size_t start = section.earlier + (at - section.data)
+    cdef uint32_t start = <uint32_t>(section.earlier + (at - section.data))
     # A target that came in pieces is contiguous in the section.
     if section.target.end != start:
         section.target.start = start
-    section.target.end = start + length
+    section.target.end = start + <uint32_t>length
     return 0
 
 
 cdef int note_name(llhttp_t* parser, const char* at, size_t length) noexcept:
     cdef Section* section = <Section*>parser.data
-    cdef size_t start = section.earlier + (at - section.data)
+    cdef uint32_t start = <uint32_t>(section.earlier + (at - section.data))
     cdef Field* field
     if section.is_name_open and section.fields[section.size - 1].name.end == start:
-        section.fields[section.size - 1].name.end = start + length
+        section.fields[section.size - 1].name.end = start + <uint32_t>length
         return 0
     if section.size == section.max_fields:
         return -1
@@ -612,7 +613,7 @@ cdef int note_name(llhttp_t* parser, const char* at, size_t length) noexcept:
             return -1
     field = &section.fields[section.size]
     field.name.start = start
-    field.name.end = start + length
+    field.name.end = start + <uint32_t>length
     field.value = field.name
     field.value.start = field.value.end
     section.size += 1
@@ -622,12 +623,12 @@ cdef int note_name(llhttp_t* parser, const char* at, size_t length) noexcept:
 
 cdef int note_value(llhttp_t* parser, const char* at, size_t length) noexcept:
     cdef Section* section = <Section*>parser.data
-    cdef size_t start = section.earlier + (at - section.data)
+    cdef uint32_t start = <uint32_t>(section.earlier + (at - section.data))
     cdef Field* field = &section.fields[section.size - 1]
     if section.is_name_open:
         section.is_name_open = False
         field.value.start = start
-    field.value.end = start + length
+    field.value.end = start + <uint32_t>length
     return 0
 
 
@@ -643,9 +644,9 @@ cdef int note_body(llhttp_t* parser, const char* at, size_t length) noexcept:
             return -1
     if section.piece_count == 1:
         section.pieces[0].start = 0
-        section.pieces[0].end = section.body_size
-    section.pieces[section.piece_count].start = at - section.body
-    section.pieces[section.piece_count].end = at - section.body + length
+        section.pieces[0].end = <uint32_t>section.body_size
+    section.pieces[section.piece_count].start = <uint32_t>(at - section.body)
+    section.pieces[section.piece_count].end = <uint32_t>(at - section.body + length)
     section.piece_count += 1
     return 0
 
