@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from asgiserve._twins import COLUMN, LLHTTP_VERSION, context, http1_connection
 from asgiserve.asgi.lifespan import Lifespan
 from asgiserve.connection.timeouts import TimeoutTicker
-from asgiserve.errors import StartupError
 from asgiserve.log import configure_logging
 from asgiserve.middleware.proxy_headers import ProxyHeadersMiddleware
 from asgiserve.server.accept_errors import thin_out_accept_errors
@@ -25,7 +24,7 @@ from asgiserve.server.app_loader import load_app
 from asgiserve.server.draining import drain
 from asgiserve.server.event_loop import choose_loop_factory, name_loop
 from asgiserve.server.signals import catch_stop_signals
-from asgiserve.server.sockets import Listener, bind_listeners, reason_of
+from asgiserve.server.sockets import Listener, bind_listeners
 from asgiserve.server.stop_request import StopRequest
 from asgiserve.version import __version__
 
@@ -86,7 +85,7 @@ class Server:
             ConfigError: the application or the event loop cannot be imported.
         """
         try:
-            with asyncio.Runner(loop_factory=choose_loop_factory(self.config.loop)) as runner:
+            with asyncio.Runner(loop_factory=choose_loop_factory(self.config)) as runner:
                 runner.run(self.serve(sockets))
         except KeyboardInterrupt:
             # It came while the loop was set up or closed: a stop like any other.
@@ -210,7 +209,7 @@ class Server:
         """Accept connections at every listener."""
         config, loop = self.config, asyncio.get_running_loop()
         for listener in listeners:
-            listen(listener, config.backlog)
+            listener.listen(config.backlog)
         access_log = make_access_log(config, loop)
         if access_log is not None:
             undo.callback(access_log.flush)
@@ -278,21 +277,6 @@ async def finish_unless(event: asyncio.Event, work: Coroutine[Any, Any, None]) -
             await asyncio.wait((task,))
     if not task.cancelled():
         task.result()
-
-
-def listen(listener: Listener, backlog: int) -> None:
-    """Have the kernel take connections for *listener*.
-
-    Raises:
-        StartupError: another server has taken the address meanwhile.
-    """
-    # Not left to the event loop: uvloop does not tell that listen() has failed.
-    try:
-        listener.sock.listen(backlog)
-    except OSError as exc:
-        raise StartupError(f"cannot listen on {listener.text}: {reason_of(exc)}") from exc
-    if listener.has_lost_path():
-        raise StartupError(f"cannot listen on {listener.text}: another server took it over")
 
 
 def describe_runtime(loop: asyncio.AbstractEventLoop) -> str:

@@ -51,6 +51,24 @@ class Listener:
         self._socket_file = socket_file
         self._inode = None if socket_file is None else inode_of(socket_file)
 
+    def listen(self, backlog: int) -> None:
+        """Have the kernel take connections from now on.
+
+        Raises:
+            StartupError: another server has taken the address meanwhile.
+        """
+        # Not left to the event loop: uvloop does not tell that listen() has failed.
+        try:
+            if self.sock.family in (socket.AF_INET, socket.AF_INET6):
+                # Connections inherit it. asyncio sets it only where the socket's protocol number
+                # is known, which depends on who has opened the socket.
+                self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.sock.listen(backlog)
+        except OSError as exc:
+            raise StartupError(f"cannot listen on {self.text}: {reason_of(exc)}") from exc
+        if self.has_lost_path():
+            raise StartupError(f"cannot listen on {self.text}: another server took it over")
+
     def close(self) -> None:
         """Close the socket and remove its file, unless another server has taken the path over."""
         self.sock.close()
@@ -159,7 +177,7 @@ def bind_interfaces(interfaces: list[Interface]) -> list[Listener]:
 
 def open_tcp(family: int, sockaddr: tuple[Any, ...]) -> socket.socket:
     """Open a TCP socket bound to *sockaddr*."""
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if sys.platform == "win32":
             # There, SO_REUSEADDR would let another process steal the port.

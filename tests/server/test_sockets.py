@@ -103,6 +103,27 @@ def test_socket_refuses_connections_until_it_listens(bind: Bind) -> None:
         socket.create_connection(listener.sock.getsockname(), timeout=5)
 
 
+def test_accepted_connections_do_not_wait_to_fill_packets(bind: Bind) -> None:
+    with socket.socket() as given:  # its protocol number is 0, for which asyncio does nothing
+        given.bind(("127.0.0.1", 0))
+        for listener in (*bind(port=0), Listener(given)):
+            listener.listen(1)
+            with socket.create_connection(listener.sock.getsockname(), timeout=5):
+                accepted, _ = listener.sock.accept()
+                with accepted:
+                    assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+@needs_unix_sockets
+def test_unix_socket_taken_over_before_it_listens_is_one_clear_line(
+    bind: Bind, socket_dir: Path
+) -> None:
+    (listener,) = bind(uds=socket_dir / "app.sock")
+    bind(uds=socket_dir / "app.sock")
+    with pytest.raises(StartupError, match="another server took it over"):
+        listener.listen(1)
+
+
 def test_name_with_several_addresses_is_bound_at_each_with_one_port(
     bind: Bind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
