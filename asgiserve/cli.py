@@ -40,6 +40,9 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
         return report(str(error), USAGE_ERROR)
     except StartupError as error:
         return report(str(error), STARTUP_FAILURE)
+    except click.Abort:
+        # What click makes of Ctrl+C before the server catches it: a stop like any other.
+        return 0
     return int(status or 0)
 
 
@@ -157,7 +160,7 @@ def check(config: Config) -> None:
 
     configure_logging(config)
     check_env_file(config)
-    choose_loop_factory(config.loop)
+    choose_loop_factory(config)
 
 
 def serve(settings: Settings) -> int:

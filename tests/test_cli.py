@@ -218,6 +218,14 @@ def test_clean_stop_is_status_0(directory, form):
     assert returncode == 0, err
 
 
+def test_interrupt_before_the_server_runs_is_status_0(monkeypatch):
+    def interrupt(settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "serve", interrupt)
+    assert cli.run_command(["site:app"]) == 0
+
+
 def test_function_exits_with_3_when_the_server_cannot_start(directory):
     code = "import asgiserve; asgiserve.run('nowhere:app', port=0)"
     returncode, _, err = finish(start("-c", code))

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import os
 import sys
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from asgiserve.errors import ConfigError
+from asgiserve.errors import ConfigError, StartupError
+from asgiserve.server.app_loader import import_app, put_first_on_path
+
+if TYPE_CHECKING:
+    from asgiserve.config import Config
 
 __all__ = ["LoopFactory", "choose_loop_factory", "name_loop"]
 
 LoopFactory: TypeAlias = Callable[[], asyncio.AbstractEventLoop]
 
 
-def choose_loop_factory(name: str) -> LoopFactory | None:
-    """The factory for *name*, a value of the option ``loop``.
+def choose_loop_factory(config: Config) -> LoopFactory | None:
+    """The factory for the option ``loop`` of *config*.
 
     Returns:
         None for ``none``: whatever the event loop policy of the process says.
@@ -24,6 +29,7 @@ def choose_loop_factory(name: str) -> LoopFactory | None:
     Raises:
         ConfigError: the loop is not installed, or an import string leads to nothing callable.
     """
+    name = config.loop
     if name == "none":
         return None
     if name == "auto":
@@ -33,7 +39,9 @@ def choose_loop_factory(name: str) -> LoopFactory | None:
         if sys.platform == "win32":
             return asyncio.ProactorEventLoop
         return asyncio.SelectorEventLoop
-    return import_factory("uvloop:new_event_loop" if name == "uvloop" else name)
+    if name == "uvloop":
+        return import_factory("uvloop:new_event_loop", None)
+    return import_factory(name, None if config.app_dir is None else os.fspath(config.app_dir))
 
 
 def name_loop(loop: asyncio.AbstractEventLoop) -> str:
@@ -54,15 +62,14 @@ def is_uvloop_usable() -> bool:
     return True
 
 
-def import_factory(import_string: str) -> LoopFactory:
-    """Import the event loop factory ``module:attribute``."""
-    module_name, _, attribute_path = import_string.partition(":")
+def import_factory(import_string: str, app_dir: str | None) -> LoopFactory:
+    """Import the event loop factory ``module:attribute``, for which *app_dir* is searched too."""
+    if app_dir is not None:
+        put_first_on_path(os.path.abspath(app_dir))
     try:
-        factory = importlib.import_module(module_name)
-        for attribute in attribute_path.split("."):
-            factory = getattr(factory, attribute)
-    except (ImportError, AttributeError) as exc:
-        raise ConfigError(f"loop {import_string!r} cannot be imported: {exc}") from exc
+        factory: LoopFactory = import_app(import_string)
+    except StartupError as exc:
+        raise ConfigError(f"loop: {exc}") from exc
     if not callable(factory):
-        raise ConfigError(f"loop {import_string!r} is not callable")
+        raise ConfigError(f"loop: {import_string!r} is not callable")
     return factory

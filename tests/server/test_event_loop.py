@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from asgiserve.config import Config
 from asgiserve.errors import ConfigError
 from asgiserve.server.event_loop import choose_loop_factory, name_loop
+from tests.apps import answer
 
 
 class OwnLoop(asyncio.SelectorEventLoop):
     """An event loop that a user brings."""
 
 
+def config(loop: str, **options: Any) -> Config:
+    return Config(answer, loop=loop, **options)
+
+
 def loop_of(name: str) -> asyncio.AbstractEventLoop:
-    factory = choose_loop_factory(name)
+    factory = choose_loop_factory(config(name))
     assert factory is not None
     loop = factory()
     loop.close()
@@ -44,8 +52,8 @@ def test_auto_is_asyncio_without_uvloop(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_uvloop_that_is_not_installed_is_a_config_error(monkeypatch: pytest.MonkeyPatch) -> None:
     hide_uvloop(monkeypatch)
-    with pytest.raises(ConfigError, match=r"loop 'uvloop:.*' cannot be imported"):
-        choose_loop_factory("uvloop")
+    with pytest.raises(ConfigError, match=r"^loop: .*uvloop"):
+        choose_loop_factory(config("uvloop"))
 
 
 def test_import_string_names_a_factory() -> None:
@@ -53,20 +61,29 @@ def test_import_string_names_a_factory() -> None:
 
 
 def test_none_leaves_the_choice_to_asyncio() -> None:
-    assert choose_loop_factory("none") is None
+    assert choose_loop_factory(config("none")) is None
+
+
+def test_factory_beside_the_application_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "loop_beside_app.py").write_text("def make():\n    pass\n")
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    factory = choose_loop_factory(config("loop_beside_app:make", app_dir=tmp_path))
+    assert factory is sys.modules.pop("loop_beside_app").make
 
 
 @pytest.mark.parametrize(
     ("import_string", "message"),
     [
-        ("no_such_module:Loop", "No module named 'no_such_module'"),
+        ("no_such_module:Loop", "no_such_module"),
         ("asyncio:NoSuchLoop", "NoSuchLoop"),
         ("asyncio:__name__", "is not callable"),
     ],
 )
 def test_wrong_import_string_is_a_config_error(import_string: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        choose_loop_factory(import_string)
+        choose_loop_factory(config(import_string))
     assert import_string in str(caught.value)
     assert message in str(caught.value)
 
