@@ -199,7 +199,7 @@ class Config:
         None,
         optional(integer(1)),
         LIMITS,
-        "Connections or tasks above which requests are answered 503.",
+        "Requests in progress above which more are answered 503.",
     )
     limit_max_requests: int | None = option(
         None, optional(integer(1)), LIMITS, "Stop after this number of requests."
