@@ -19,6 +19,7 @@ cdef class WriteGate:
 
     cpdef object attach(self, transport)
     cpdef object write(self, bytes data)
+    cpdef bint is_torn(self) except? -1
     cpdef object close(self)
     cpdef object open(self)
     cpdef object wake(self)

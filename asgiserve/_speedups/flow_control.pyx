@@ -46,6 +46,10 @@ cdef class WriteGate:
         self._written_bytes += len(data)
         self._transport_write(data)
 
+    cpdef bint is_torn(self) except? -1:
+        """Whether the transport takes no more, though it has not called ``connection_lost`` yet."""
+        return self._transport.is_closing()
+
     cpdef object close(self):
         """The transport has called ``pause_writing``."""
         self.is_open = False

@@ -93,6 +93,9 @@ cdef class Http1Cycle(HttpCycle):
             owner.framer.keep_alive = False
         for data in owner.framer.frame_body(body, more_body):
             owner.write_gate.write(data)
+        # An application that sends without a pause never lets the loop call connection_lost().
+        if more_body and owner.write_gate.is_torn():
+            self.disconnect()
 
     cpdef object write_trailers(self, headers, bint more_trailers):
         if self._trailers_out is None:

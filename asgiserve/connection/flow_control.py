@@ -62,6 +62,10 @@ class WriteGate:
         self._written_bytes += len(data)
         self._transport.write(data)
 
+    def is_torn(self) -> bool:
+        """Whether the transport takes no more, though it has not called ``connection_lost`` yet."""
+        return bool(self._transport.is_closing())
+
     def close(self) -> None:
         """The transport has called ``pause_writing``."""
         self.is_open = False

@@ -116,6 +116,9 @@ class Http1Cycle(HttpCycle):
             owner.framer.keep_alive = False
         for data in owner.framer.frame_body(body, more_body):
             owner.write_gate.write(data)
+        # An application that sends without a pause never lets the loop call connection_lost().
+        if more_body and owner.write_gate.is_torn():
+            self.disconnect()
 
     def write_trailers(self, headers: Any, more_trailers: bool) -> None:
         self._trailers_out.extend(headers)

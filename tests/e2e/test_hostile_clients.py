@@ -2,15 +2,17 @@
 
 import random
 import sys
+from importlib.util import find_spec
 
 import pytest
 
-from .journal import read_journal
+from .journal import read_journal, wait_for_journal
 from .raw_client import RawClient
 from .waiting import wait_until
 
 MIB = 1024 * 1024
 SEED = 20260101
+LOOPS = ["asyncio", *(["uvloop"] if find_spec("uvloop") else [])]
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
@@ -77,6 +79,17 @@ def fill(raw):
     return sent
 
 
+@pytest.mark.parametrize("loop", LOOPS)
+def test_stream_that_never_pauses_ends_when_its_client_is_killed(start_server, connect, loop):
+    server = start_server("-m", "asgiserve", "asgi_site:app", "--port", "0", "--loop", loop)
+    client = connect(server)
+    client.send(b"GET /stream_without_pause?case=torn HTTP/1.1\r\nhost: e2e\r\n\r\n")
+    client.read_until(b"xxxx")
+    client.reset()
+    wait_for_journal(server, "torn", ["ClientDisconnected"])
+    assert server.log().count("socket.send() raised exception") == 0
+
+
 def test_rubbish_on_many_connections_does_not_disturb_a_good_client(server):
     chance = random.Random(SEED)
     with RawClient(server.address) as good:
@@ -116,11 +129,9 @@ def test_clients_that_break_off_at_every_byte_leave_nothing_behind(server):
 
 
 @needs_proc
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("loop", LOOPS)
 def test_server_survives_running_out_of_file_descriptors(start_server, connect, loop):
-    if loop == "uvloop":
-        pytest.importorskip("uvloop")
-    options = ["--port", "0", "--loop", loop]
+    options = ["--port", "0", "--loop", loop, "--backlog", "128"]
     server = start_server("-m", "asgiserve", "asgi_site:app", *options, max_open_files=48)
     crowd = [connect(server) for _ in range(100)]
     for client in crowd[:10]:

@@ -275,6 +275,17 @@ async def stream_for_ever(scope, receive, send, case, **query):
 
 
 @route
+async def stream_without_pause(scope, receive, send, case, **query):
+    """Send as fast as ``send`` returns, and leave the event loop alone otherwise."""
+    await start_stream(send)
+    try:
+        while True:
+            await send_chunk(send, b"x" * 1000)
+    except OSError as error:
+        journal[case].append(type(error).__name__)
+
+
+@route
 async def stream_uncaught(scope, receive, send, **query):
     """The same, by an application that has never heard of OSError."""
     await start_stream(send)
