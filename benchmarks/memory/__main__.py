@@ -58,8 +58,9 @@ def main() -> int:
     results = {name: measure(CONTENDERS[name], arguments) for name in names}
     print(f"{format_header(machine)}.\n")
     print("Anonymous resident memory in KiB: an idle connection's; the server's after its warm-up")
-    print("and after so many requests more.\n")
-    quarters = (f"{arguments.requests * n // 4:,}" for n in range(5))
+    print("and so many requests more.\n")
+    # The warm-up's end, then each quarter of the requests.
+    quarters = [f"+{arguments.requests * n // 4:,}" for n in range(5)]
     print(f"| server | idle connection | {' | '.join(quarters)} |")
     print(f"|---|{'---:|' * 6}")
     for name, figures in results.items():
