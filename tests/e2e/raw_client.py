@@ -21,6 +21,7 @@ class RawAnswer:
     headers: list[tuple[str, str]]
     body: bytes = b""
     interim: list[int] = field(default_factory=list)
+    trailers: list[tuple[str, str]] = field(default_factory=list)
 
     def header(self, name: str) -> str | None:
         """The only value of *name*, None without one."""
@@ -113,18 +114,25 @@ class RawClient:
         self.socket.close()
 
     def _read_head(self) -> RawAnswer:
-        status_line, *lines = self.read_until(b"\r\n\r\n")[:-4].decode("latin-1").split("\r\n")
-        version, status, reason = status_line.split(" ", 2)
-        headers = []
-        for line in lines:
+        version, status, reason = self._read_line().split(" ", 2)
+        return RawAnswer(int(status), version, reason, self._read_fields())
+
+    def _read_fields(self) -> list[tuple[str, str]]:
+        fields = []
+        while line := self._read_line():
             name, value = line.split(":", 1)
-            headers.append((name.lower(), value.strip()))
-        return RawAnswer(int(status), version, reason, headers)
+            fields.append((name.lower(), value.strip()))
+        return fields
+
+    def _read_line(self) -> str:
+        return self.read_until(b"\r\n")[:-2].decode("latin-1")
 
     def _read_body(self, answer: RawAnswer) -> bytes:
         if answer.header("transfer-encoding") == "chunked":
             assert answer.header("content-length") is None
-            return self._read_chunks()
+            body = self._read_chunks()
+            answer.trailers = self._read_fields()
+            return body
         length = answer.header("content-length")
         if length is None:
             return self.read_to_end()
@@ -140,7 +148,6 @@ class RawClient:
             chunk = self._take(size + 2)
             assert chunk.endswith(b"\r\n"), chunk[-10:]
             chunks.append(chunk[:-2])
-        assert self.read_until(b"\r\n") == b"\r\n"
         return b"".join(chunks)
 
     def _take(self, size: int) -> bytes:

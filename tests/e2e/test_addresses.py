@@ -7,10 +7,18 @@ import sys
 
 import pytest
 
+from tests.columns import COLUMNS
+
 from .clients import CurlClient
 from .raw_client import RawClient
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="unix sockets and descriptors")
+
+
+@pytest.fixture(scope="module", params=COLUMNS[-1:])
+def column(request):
+    """One is enough: the hot path has no part in binding."""
+    return request.param
 
 
 @pytest.fixture

@@ -262,6 +262,22 @@ def test_many_small_writes_on_a_keep_alive_connection_do_not_wait_for_acknowledg
         assert raw.get("/gather_sends").body.endswith(b"end")
 
 
+def test_trailers_go_to_a_client_that_takes_them(raw):  # RFC 9110 section 6.5
+    answer = raw.get("/trailers", "te: trailers", "connection: te")
+    assert answer.header("trailer") == "x-sum"
+    assert answer.trailers == [("x-sum", "42")]
+
+
+def test_trailers_are_kept_from_a_client_that_does_not_take_them(raw):
+    assert raw.get("/trailers").trailers == []
+    assert raw.get("/hello").status == 200
+
+
+def test_early_hint_goes_before_the_answer(raw):  # RFC 8297
+    answer = raw.get("/early_hint")
+    assert (answer.interim, answer.body) == ([103], b"Hello, world!")
+
+
 # --- broken applications --------------------------------------------------------------------------
 
 

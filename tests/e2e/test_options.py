@@ -133,6 +133,17 @@ def test_env_file_is_the_environment_of_the_application(start):
     assert json.loads(get(server, "/environment?name=GREETING").body) == "hello from a file"
 
 
+def test_request_trailers_are_given_when_asked_for(start):
+    request = (
+        b"POST /trailers HTTP/1.1\r\nhost: e2e\r\ntransfer-encoding: chunked\r\n\r\n"
+        b"2\r\nab\r\n0\r\nX-Checksum: 1\r\n\r\n"
+    )
+    for options, names in [(["--request-trailers"], ["x-checksum"]), ([], [])]:
+        with RawClient(start(*options).address) as raw:
+            raw.send(request)
+            assert json.loads(raw.read_answer().body) == names
+
+
 # --- access log -----------------------------------------------------------------------------------
 
 

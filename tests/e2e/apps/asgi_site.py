@@ -170,6 +170,29 @@ async def journal_of(scope, receive, send, case, **query):
     await answer(send, journal[case])
 
 
+@route
+async def trailers(scope, receive, send, **query):
+    """Send trailers, and the names of those that came."""
+    names = []
+    while True:
+        message = await receive()
+        names += [name.decode() for name, _ in message.get("trailers", [])]
+        if not message["more_body"]:
+            break
+    fields = [(b"trailer", b"x-sum")]
+    start = {"type": "http.response.start", "status": 200, "headers": fields, "trailers": True}
+    await send(start)
+    await send_chunk(send, json.dumps(names).encode(), more_body=False)
+    await send({"type": "http.response.trailers", "headers": [(b"x-sum", b"42")]})
+
+
+@route
+async def early_hint(scope, receive, send, **query):
+    links = [b"</style.css>; rel=preload"]
+    await send({"type": "http.response.early_hint", "links": links})
+    await answer(send, b"Hello, world!")
+
+
 # --- awaitables: receive and send under tasks, time-outs and cancel scopes ------------------------
 
 

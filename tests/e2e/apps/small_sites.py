@@ -1,4 +1,4 @@
-"""Applications that do not start, one way each."""
+"""Applications that do not start, one way each, and some that start in unusual ways."""
 
 import asyncio
 import sys
@@ -32,6 +32,16 @@ async def fails_to_stop(scope, receive, send):
     await receive()
     print("app: shutdown was received", file=sys.stderr, flush=True)
     raise ValueError("a bug in shutdown")
+
+
+def asgi2_app(scope):
+    """An application of ASGI 2: called twice."""
+
+    async def instance(receive, send):
+        await send({"type": "http.response.start", "status": 204})
+        await send({"type": "http.response.body"})
+
+    return instance
 
 
 not_an_app = "only a text"
