@@ -106,7 +106,7 @@ def test_version_tells_column_and_python(run):
         (["main:app", "--header", "a: b\nc: d"], "headers: "),
         (["main:app", "--uds", "s", "--fd", "3"], "fd and uds exclude each other"),
         (["main:app", "--config", "nowhere.toml"], "config: nowhere.toml: "),
-        (["main:app", "--check-config", "--loop", "no_such_module:x"], "loop "),
+        (["main:app", "--check-config", "--loop", "no_such_module:x"], "no_such_module"),
         (["main:app", "--check-config", "--log-config", "bad.json"], "log_config: "),
     ],
 )
