@@ -1,6 +1,6 @@
 """The Expect field (RFC 9110 section 10.1.1).
 
-When ``100 Continue`` is sent stands in ``test_asgi_http.py``.
+When ``100 Continue`` is sent stands in ``test_interim_responses.py``.
 """
 
 from __future__ import annotations

@@ -1,0 +1,214 @@
+"""What ``receive`` gives of a request, and how it may be awaited (ASGI HTTP 2.5, "Request")."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.apps import answer, body, start
+from tests.fakes import Wire
+from tests.http_responses import read_responses
+
+GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
+POST_HEAD = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\n"
+CHUNKED_HEAD = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+def receiving_app(count, events):
+    async def app(scope, receive, send):
+        for _ in range(count):
+            events.append(await receive())
+        await answer(send)
+
+    return app
+
+
+def test_request_without_a_body_is_one_event(impl):
+    events = []
+    with Wire(impl, receiving_app(1, events)) as wire:
+        wire.feed(GET)
+    assert events == [{"type": "http.request", "body": b"", "more_body": False}]
+    assert type(events[0]["body"]) is bytes
+
+
+def test_body_in_the_same_read_is_one_event(impl):
+    events = []
+    with Wire(impl, receiving_app(1, events)) as wire:
+        wire.feed(POST_HEAD + b"hello")
+    assert events == [{"type": "http.request", "body": b"hello", "more_body": False}]
+
+
+def test_body_is_given_as_it_comes(impl):
+    events = []
+    with Wire(impl, receiving_app(3, events)) as wire:
+        wire.feed(POST_HEAD + b"he")
+        assert [event["body"] for event in events] == [b"he"]
+        wire.feed(b"l")
+        assert [event["body"] for event in events] == [b"he", b"l"]
+        wire.feed(b"lo")
+    assert [event["body"] for event in events] == [b"he", b"l", b"lo"]
+    assert [event["more_body"] for event in events] == [True, True, False]
+
+
+def test_chunks_are_decoded(impl):
+    events = []
+    with Wire(impl, receiving_app(2, events)) as wire:
+        wire.feed(CHUNKED_HEAD + b"2\r\nhe\r\n3;x=y\r\nllo\r\n")
+        wire.feed(b"0\r\n\r\n")
+    assert b"".join(event["body"] for event in events) == b"hello"
+    assert [event["more_body"] for event in events] == [True, False]
+
+
+def test_request_trailers_are_dropped(impl):  # RFC 9110 section 6.5.1
+    events = []
+    with Wire(impl, receiving_app(1, events)) as wire:
+        wire.feed(CHUNKED_HEAD + b"5\r\nhello\r\n0\r\nx: y\r\n\r\n")
+    assert events == [{"type": "http.request", "body": b"hello", "more_body": False}]
+
+
+def test_request_trailers_are_given_when_asked_for(impl):
+    events = []
+
+    async def app(scope, receive, send):
+        assert "http.request.trailers" in scope["extensions"]
+        events.append(await receive())
+        await answer(send)
+
+    with Wire(impl, app, request_trailers=True) as wire:
+        wire.feed(CHUNKED_HEAD + b"5\r\nhello\r\n0\r\nX: y\r\n\r\n")
+        assert len(read_responses(wire.sent)) == 1
+    assert events[0]["body"] == b"hello"
+    assert list(events[0]["trailers"]) == [(b"x", b"y")]
+
+
+def test_unread_body_does_not_disturb_the_next_request(impl):  # RFC 9112 section 9.3
+    async def app(scope, receive, send):
+        await answer(send, scope["path"].encode())
+
+    with Wire(impl, app) as wire:
+        wire.feed(POST_HEAD + b"hello" + b"GET /b HTTP/1.1\r\nhost: a\r\n\r\n")
+        assert [response.body for response in read_responses(wire.sent)] == [b"/", b"/b"]
+        assert wire.is_open
+
+
+def test_rest_of_an_unread_body_does_not_disturb_the_next_request(impl):  # RFC 9112 section 9.3
+    async def app(scope, receive, send):
+        await answer(send, scope["path"].encode())
+
+    with Wire(impl, app) as wire:
+        wire.feed(POST_HEAD + b"he")
+        assert len(read_responses(wire.sent)) == 1
+        wire.feed(b"llo" + b"GET /b HTTP/1.1\r\nhost: a\r\n\r\n")
+        assert [response.body for response in read_responses(wire.sent)] == [b"/", b"/b"]
+        assert wire.is_open
+
+
+def test_large_unread_body_closes_the_connection(impl):  # RFC 9112 section 9.3
+    async def app(scope, receive, send):
+        await answer(send)
+
+    with Wire(impl, app) as wire:
+        wire.feed(POST_HEAD.replace(b": 5", b": 100000000") + b"hello")
+        assert len(read_responses(wire.sent)) == 1
+        assert not wire.is_open
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda receive: receive(),
+        lambda receive: asyncio.create_task(receive()),
+        lambda receive: asyncio.wait_for(receive(), 10),
+        lambda receive: first_of(asyncio.gather(receive(), asyncio.sleep(0))),
+        lambda receive: asyncio.ensure_future(receive()),
+        lambda receive: asyncio.shield(receive()),
+    ],
+    ids=["await", "create_task", "wait_for", "gather", "ensure_future", "shield"],
+)
+@pytest.mark.parametrize("is_there", [True, False], ids=["at once", "later"])
+def test_receive_works_in_every_way_of_awaiting(impl, call, is_there):
+    events = []
+
+    async def app(scope, receive, send):
+        events.append(await call(receive))
+        await asyncio.create_task(send(start()))
+        await asyncio.wait_for(send(body(b"hi")), 10)
+
+    with Wire(impl, app) as wire:
+        if is_there:
+            wire.feed(POST_HEAD + b"hello")
+        else:
+            wire.feed(POST_HEAD)
+            wire.feed(b"hello")
+        (response,) = read_responses(wire.sent)
+        assert response.body == b"hi"
+    assert events == [{"type": "http.request", "body": b"hello", "more_body": False}]
+
+
+async def first_of(results):
+    return (await results)[0]
+
+
+def test_receive_that_is_cancelled_before_it_begins_loses_nothing(impl):
+    events = []
+
+    async def app(scope, receive, send):
+        task = asyncio.create_task(receive())
+        task.cancel()
+        await asyncio.wait([task])
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(receive(), 0)
+        events.append(await receive())
+        await answer(send)
+
+    with Wire(impl, app) as wire:
+        wire.feed(POST_HEAD + b"hello")
+        assert len(read_responses(wire.sent)) == 1
+    assert events == [{"type": "http.request", "body": b"hello", "more_body": False}]
+
+
+def test_receive_that_is_cancelled_loses_nothing(impl):
+    events = []
+
+    async def app(scope, receive, send):
+        task = asyncio.create_task(receive())
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        events.append(await receive())
+        await answer(send)
+
+    with Wire(impl, app) as wire:
+        wire.feed(POST_HEAD)
+        wire.feed(b"hello")
+        assert len(read_responses(wire.sent)) == 1
+    assert events == [{"type": "http.request", "body": b"hello", "more_body": False}]
+
+
+# --- concurrency ----------------------------------------------------------------------------------
+
+
+def test_request_over_the_limit_of_concurrency_is_503(impl):  # RFC 9110 section 15.6.4
+    resume = asyncio.Event()
+    calls = []
+
+    async def app(scope, receive, send):
+        calls.append(scope["path"])
+        await resume.wait()
+        await answer(send, b"hi")
+
+    with Wire(impl, app, limit_concurrency=1) as wire:
+        wire.feed(GET)
+        first = wire.transport
+        wire.connect()
+        wire.feed(GET)
+        (response,) = read_responses(wire.sent)
+        assert response.status == 503
+        assert response.says_close
+        assert calls == ["/"]
+        wire.call(resume.set)
+        assert [response.status for response in read_responses(bytes(first.sent))] == [200]
+        wire.connect()
+        wire.feed(GET)
+        assert [response.status for response in read_responses(wire.sent)] == [200]
