@@ -94,6 +94,8 @@ cdef class Http1Connection(CycleOwner):
             cycle.disconnect()
             cycle.log_access()
         self.write_gate.open()
+        # Parser and connection hold each other; without this only the garbage collector ends it.
+        self._parser.detach()
 
     def pause_writing(self):
         """The peer reads too slowly: ``send`` waits, and no further request is begun."""
@@ -111,7 +113,8 @@ cdef class Http1Connection(CycleOwner):
     cpdef object on_head(self, RequestHead head):
         """A request begins."""
         cdef WorkerContext worker = self.worker
-        cdef Http1Cycle cycle = Http1Cycle(self, head)
+        cdef Http1Cycle cycle = Http1Cycle.__new__(Http1Cycle)
+        cycle.attach(self, head)
         self._cycle = cycle
         self._is_message_complete = False
         self._received_bytes = 0

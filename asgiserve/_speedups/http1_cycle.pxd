@@ -26,5 +26,6 @@ cdef class Http1Cycle(HttpCycle):
     cdef int _status
     cdef list _trailers_out
 
+    cdef int attach(self, CycleOwner owner, RequestHead head) except -1
     cpdef object answer(self, int status, str reason)
     cpdef object log_access(self)

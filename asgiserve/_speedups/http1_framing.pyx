@@ -116,7 +116,7 @@ cdef class ResponseFramer:
         self._own_names = set() if self._defaults.extra_lines else None
         line = STATUS_LINES[self._status - 200]
         self._append(PyBytes_AS_STRING(line), PyBytes_GET_SIZE(line))
-        for field in headers:
+        for field in headers if type(headers) is list else as_fields(headers):
             start = self._head_size
             name, value = unpack_field(field)
             self._append_line(name, value)
@@ -392,10 +392,20 @@ cdef inline tuple unpack_field(field):
     return name, value
 
 
+cdef object as_fields(headers):
+    """*headers* if it can be iterated."""
+    try:
+        return iter(headers)
+    except TypeError:
+        raise AppError(
+            f"'headers' must be an iterable of pairs, not {type(headers).__name__}"
+        ) from None
+
+
 cdef bytes encode_fields(headers):
     """Check the fields of an interim response or a trailer section, and encode them."""
     cdef ResponseFramer framer = ResponseFramer(NO_DEFAULTS)
-    for field in headers:
+    for field in as_fields(headers):
         name, value = unpack_field(field)
         framer._append_line(name, value)
     return PyBytes_FromStringAndSize(framer._head, framer._head_size)

@@ -6,7 +6,7 @@ framer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from http import HTTPStatus
 from typing import Any
@@ -296,7 +296,7 @@ def checked_fields(headers: Iterable[Any]) -> Iterable[tuple[bytes, bytes]]:
     Raises:
         AppError: not a pair of bytes, a name that is no token, a value with CR, LF or NUL.
     """
-    for field in headers:
+    for field in as_fields(headers):
         try:
             name, value = field
         except (TypeError, ValueError):
@@ -311,6 +311,17 @@ def checked_fields(headers: Iterable[Any]) -> Iterable[tuple[bytes, bytes]]:
         if not is_field_value(value):
             raise AppError(f"value of header {name[:64]!r} has CR, LF or NUL: {value[:64]!r}")
         yield name.lower(), value
+
+
+def as_fields(headers: Any) -> Iterator[Any]:
+    """*headers* if it can be iterated."""
+    try:
+        fields: Iterator[Any] = iter(headers)
+    except TypeError:
+        raise AppError(
+            f"'headers' must be an iterable of pairs, not {type(headers).__name__}"
+        ) from None
+    return fields
 
 
 def join_buffers(head: bytes, body: bytes) -> list[bytes]:

@@ -224,6 +224,13 @@ class RequestParser:
             kept, self._kept = self._kept, b""
             self._parse(kept)
 
+    def detach(self) -> None:
+        """Let go of the sink, which holds the parser; what is fed from now on is refused."""
+        self._sink = RequestSink()
+        self._is_paused = False
+        self._kept = b""
+        self._error = HttpRequestError("the connection is closed")
+
     def _enter(self, state: State) -> None:
         self._state = state
 

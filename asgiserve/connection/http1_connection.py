@@ -144,6 +144,8 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
             cycle.disconnect()
             cycle.log_access()
         self.write_gate.open()
+        # Parser and connection hold each other; without this only the garbage collector ends it.
+        self._parser.detach()
 
     def pause_writing(self) -> None:
         """The peer reads too slowly: ``send`` waits, and no further request is begun."""

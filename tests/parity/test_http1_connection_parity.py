@@ -1,7 +1,7 @@
 """The two columns give a connection the same life: same script, same bytes, events, logs and ends.
 
-The scripts are those of ``connection_scripts.py``; ``ASGISERVE_PARITY_INPUTS`` and
-``ASGISERVE_PARITY_SEED`` set how many are played and from which seed on, as for the parsers (a
+The scripts are those of ``connection_scripts.py``; ``ASGISERVE_TEST_PARITY_INPUTS`` and
+``ASGISERVE_TEST_PARITY_SEED`` set how many are played and from which seed on, as for the parsers (a
 hundredth of that number: some 100 a second).
 """
 
@@ -18,8 +18,8 @@ from tests.columns import COLUMNS, load_namespace
 from tests.fakes import Wire
 from tests.parity.connection_scripts import Script, make_app, make_script
 
-SCRIPT_COUNT = int(os.environ.get("ASGISERVE_PARITY_INPUTS") or 30_000) // 100
-FIRST_SEED = int(os.environ.get("ASGISERVE_PARITY_SEED") or 0)
+SCRIPT_COUNT = int(os.environ.get("ASGISERVE_TEST_PARITY_INPUTS") or 30_000) // 100
+FIRST_SEED = int(os.environ.get("ASGISERVE_TEST_PARITY_SEED") or 0)
 
 pytestmark = pytest.mark.skipif(
     "compiled" not in COLUMNS, reason="only one column is here to be compared"

@@ -1,9 +1,10 @@
 """The two request parsers answer alike: same bytes, same pieces, same events, errors and statuses.
 
 The inputs are those of ``request_bytes.py``. CI tries a few thousand; the nightly mode as many as
-``ASGISERVE_PARITY_INPUTS`` says, from the seed ``ASGISERVE_PARITY_SEED`` on (some 4,000 a second)::
+``ASGISERVE_TEST_PARITY_INPUTS`` says, from the seed ``ASGISERVE_TEST_PARITY_SEED`` on (some 4,000
+a second)::
 
-    ASGISERVE_PARITY_INPUTS=500000 ASGISERVE_PARITY_SEED=$RANDOM \\
+    ASGISERVE_TEST_PARITY_INPUTS=500000 ASGISERVE_TEST_PARITY_SEED=$RANDOM \\
         python -m pytest tests/parity --timeout 3600
 
 The same under AddressSanitizer (gcc), after a build of the extension for it::
@@ -11,7 +12,7 @@ The same under AddressSanitizer (gcc), after a build of the extension for it::
     export ASGISERVE_BUILD=require ASGISERVE_CFLAGS="-fsanitize=address -fno-omit-frame-pointer -g"
     python setup.py build_ext --inplace --force
     export LD_PRELOAD="$(gcc -print-file-name=libasan.so)"
-    export ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc ASGISERVE_PARITY_INPUTS=100000
+    export ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc ASGISERVE_TEST_PARITY_INPUTS=100000
     python -m pytest tests/parity -p no:faulthandler --timeout 3600
 """
 
@@ -31,8 +32,8 @@ from tests.columns import COLUMNS, load_namespace
 from tests.parity.request_bytes import Sample, make_sample
 from tests.parser_traces import HEAD_ATTRIBUTES
 
-INPUT_COUNT = int(os.environ.get("ASGISERVE_PARITY_INPUTS") or 5000)
-FIRST_SEED = int(os.environ.get("ASGISERVE_PARITY_SEED") or 0)
+INPUT_COUNT = int(os.environ.get("ASGISERVE_TEST_PARITY_INPUTS") or 5000)
+FIRST_SEED = int(os.environ.get("ASGISERVE_TEST_PARITY_SEED") or 0)
 
 pytestmark = pytest.mark.skipif(
     "compiled" not in COLUMNS, reason="only one column is here to be compared"
