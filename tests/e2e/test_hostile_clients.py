@@ -133,6 +133,7 @@ def test_clients_that_break_off_at_every_byte_leave_nothing_behind(server):
 def test_server_survives_running_out_of_file_descriptors(start_server, connect, loop):
     options = ["--port", "0", "--loop", loop, "--backlog", "128"]
     server = start_server("-m", "asgiserve", "asgi_site:app", *options, max_open_files=48)
+    assert is_served(server)  # what Python imports late takes a descriptor too
     crowd = [connect(server) for _ in range(100)]
     for client in crowd[:10]:
         assert client.get("/hello").status == 200

@@ -21,7 +21,6 @@ settings.configure(
     MIDDLEWARE=[
         "django.middleware.security.SecurityMiddleware",
         "django.middleware.common.CommonMiddleware",
-        "django.middleware.gzip.GZipMiddleware",
     ],
 )
 
