@@ -123,6 +123,7 @@ class Server:
             ConfigError: the application cannot be imported.
         """
         self._next_request().attach(asyncio.get_running_loop())
+        self._shutdown_lock = asyncio.Lock()
         self.started = False
         self.servers = []
         self.exit_status = 0

@@ -48,7 +48,8 @@ class Listener:
     def __init__(self, sock: socket.socket, text: str = "", socket_file: str | None = None) -> None:
         self.sock = sock
         self.text = text or describe_address(sock)
-        self._socket_file = socket_file
+        # Absolute, since the application may change the directory.
+        self._socket_file = None if socket_file is None else os.path.abspath(socket_file)
         self._inode = None if socket_file is None else inode_of(socket_file)
 
     def listen(self, backlog: int) -> None:

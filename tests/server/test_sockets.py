@@ -251,6 +251,17 @@ def test_unix_socket_is_removed_when_it_is_closed(bind: Bind, socket_dir: Path) 
 
 
 @needs_unix_sockets
+def test_unix_socket_is_removed_after_a_change_of_directory(
+    bind: Bind, socket_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(socket_dir)
+    (listener,) = bind(uds="app.sock")
+    monkeypatch.chdir(tmp_path)
+    listener.close()
+    assert not (socket_dir / "app.sock").exists()
+
+
+@needs_unix_sockets
 def test_stale_unix_socket_is_taken_over(bind: Bind, socket_dir: Path) -> None:
     path = socket_dir / "app.sock"
     with socket.socket(socket.AF_UNIX) as gone:
