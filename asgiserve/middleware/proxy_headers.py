@@ -60,10 +60,13 @@ class ProxyHeadersMiddleware:
         return result
 
     def _is_unix_peer_trusted(self, scope: dict[str, Any]) -> bool:
-        """Whether a peer without an address, thus one on a unix socket, is trusted."""
+        """Whether a peer without an address is one on a unix socket, and trusted."""
         names = self._trusted.names
         server = scope.get("server")
-        return bool(names) and ("unix" in names or (server is not None and server[0] in names))
+        if server is None:
+            return "unix" in names
+        # With a port it is a TCP client that was gone before its address could be asked for.
+        return server[1] is None and ("unix" in names or server[0] in names)
 
     def _read(self, fields: Fields) -> Origin:
         """What the proxies' *fields* say."""

@@ -134,6 +134,13 @@ async def test_peer_on_a_unix_socket_is_not_believed_otherwise(trusted: str) -> 
     assert scope["client"] is None
 
 
+async def test_tcp_peer_that_has_lost_its_address_is_not_one_on_a_unix_socket() -> None:
+    # It reset the connection before it was accepted: getpeername() fails, the request is there.
+    fields = x_forwarded("198.51.100.1")
+    scope = await pass_through(fields, "unix", client=None, server=("192.0.2.1", 80))
+    assert scope["client"] is None
+
+
 @pytest.mark.parametrize(
     ("lines", "client"),
     [
@@ -155,7 +162,8 @@ async def test_walk_from_the_right_ends_at_the_first_untrusted_hop(
 
 
 async def test_walk_passes_a_hop_on_a_unix_socket() -> None:
-    scope = await pass_through(x_forwarded("203.0.113.7, unix:"), "unix", client=None)
+    fields = x_forwarded("203.0.113.7, unix:")
+    scope = await pass_through(fields, "unix", client=None, server=("/run/site.sock", None))
     assert scope["client"] == ("203.0.113.7", 0)
 
 
