@@ -169,6 +169,7 @@ def serve(settings: Settings) -> int:
     from asgiserve.server.server import Server
 
     server = Server(config)
+    server.owns_process = True
     server.run()
     return server.exit_status
 

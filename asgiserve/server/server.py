@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import platform
 import random
 import socket
+import time
 from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from types import FrameType
@@ -23,6 +25,7 @@ from asgiserve.server.access_log import make_access_log
 from asgiserve.server.app_loader import load_app
 from asgiserve.server.draining import drain
 from asgiserve.server.event_loop import choose_loop_factory, name_loop
+from asgiserve.server.exit_guard import guard_exit
 from asgiserve.server.signals import catch_stop_signals
 from asgiserve.server.sockets import Listener, bind_listeners
 from asgiserve.server.stop_request import StopRequest
@@ -44,6 +47,8 @@ class Server:
         started: connections are accepted, or were.
         servers: the asyncio servers, whose ``sockets`` tell the addresses.
         exit_status: what the process should exit with: 1 if the application's shutdown failed.
+        owns_process: the process serves and does nothing else, so that it may end although
+            threads of the application still run after the grace period.
     """
 
     def __init__(self, config: Config) -> None:
@@ -51,9 +56,11 @@ class Server:
         self.started = False
         self.servers: list[asyncio.Server] = []
         self.exit_status = 0
+        self.owns_process = False
         self._request = StopRequest()
         self._worker: WorkerContext | None = None
         self._is_loading = False
+        self._grace_end_s = math.inf
         # What shutdown has to do, last thing first.
         self._undo = AsyncExitStack()
         self._shutdown_lock = asyncio.Lock()
@@ -251,7 +258,9 @@ class Server:
         for listener in listeners:
             listener.close()
         logger.info("Shutting down")
-        await drain(worker, self.config.timeout_graceful_shutdown, self._request.force)
+        timeout_s = self.config.timeout_graceful_shutdown
+        self._grace_end_s = time.monotonic() + (math.inf if timeout_s is None else timeout_s)
+        await drain(worker, timeout_s, self._request.force)
 
     async def _stop_lifespan(self, lifespan: Lifespan) -> None:
         await finish_unless(self._request.cut_short, lifespan.shutdown())
@@ -261,8 +270,11 @@ class Server:
     def _on_stopped(self) -> None:
         self._request.detach()
         self._worker = None
-        if self.started:
-            logger.info("Stopped server process %d", os.getpid())
+        if not self.started:
+            return
+        logger.info("Stopped server process %d", os.getpid())
+        if self.owns_process:
+            guard_exit(0 if self.force_exit else self._grace_end_s, self.exit_status)
 
 
 async def finish_unless(event: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
@@ -427,6 +428,23 @@ async def test_limit_max_requests_with_jitter_stops_the_server(
             await get(server)
         await task
     assert jitters == [(0, 1)]
+
+
+@pytest.mark.parametrize("owns_process", [False, True])
+async def test_only_a_process_of_its_own_is_ended_with_its_threads(
+    monkeypatch: pytest.MonkeyPatch, owns_process: bool
+) -> None:
+    ends: list[tuple[bool, int]] = []
+
+    def guard_exit(deadline_s: float, status: int) -> None:
+        ends.append((deadline_s > time.monotonic() + 20, status))
+
+    monkeypatch.setattr("asgiserve.server.server.guard_exit", guard_exit)
+    server = make_server(App(), timeout_graceful_shutdown=30)
+    server.owns_process = owns_process
+    async with serving(server):
+        assert ends == []
+    assert ends == [(True, 0)] * owns_process
 
 
 async def test_given_sockets_are_served_and_closed() -> None:
