@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
+
+import pytest
 
 from asgiserve.config import Config
 from tests.apps import answer
@@ -35,6 +38,7 @@ async def serve_and_lose_connections(impl, count):
         connection.connection_lost(None)
 
 
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="no reference is counted")
 async def test_lost_connection_is_freed_without_the_garbage_collector(impl):
     gc.collect()
     gc.disable()
