@@ -253,10 +253,15 @@ class Server:
 
     async def _close(self, worker: WorkerContext, listeners: list[Listener]) -> None:
         """Accept no more, and bring the connections of *worker* to their end."""
-        for server in self.servers:
-            server.close()
-        for listener in listeners:
-            listener.close()
+        try:
+            # What the kernel has connected would be reset: one turn to see it, one to take it.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        finally:
+            for server in self.servers:
+                server.close()
+            for listener in listeners:
+                listener.close()
         logger.info("Shutting down")
         timeout_s = self.config.timeout_graceful_shutdown
         self._grace_end_s = time.monotonic() + (math.inf if timeout_s is None else timeout_s)

@@ -26,6 +26,8 @@ def wait_until_refusing(server):
             socket.create_connection(server.address, timeout=1).close()
         except ConnectionRefusedError:
             return True
+        except ConnectionResetError:
+            pass  # connected by the kernel in the moment in which the listener was closed
         return False
 
     wait_until(is_refused, "new connections to be refused")

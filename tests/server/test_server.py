@@ -284,6 +284,17 @@ async def test_request_in_flight_is_answered_after_a_signal() -> None:
     assert app.events == ["startup", "shutdown"]
 
 
+async def test_connection_that_the_kernel_made_before_the_signal_is_served() -> None:
+    server = make_server(App())
+    async with serving(server) as task:
+        # The loop does not run between these lines.
+        with socket.create_connection(address_of(server), timeout=30) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nhost: test\r\n\r\n")
+            signal.raise_signal(signal.SIGTERM)
+            await task
+            assert client.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
 async def test_second_signal_cancels_requests_and_runs_the_lifespan_shutdown() -> None:
     app = App()
     server = make_server(app)
