@@ -6,7 +6,7 @@ Static metadata stands in ``pyproject.toml``. Switches, all from the environment
     ``auto`` (default) falls back to the pure column where there is no C compiler or no CPython,
     ``require`` makes that an error, ``off`` builds the pure column (a ``py3-none-any`` wheel).
 ``ASGISERVE_LLHTTP``
-    ``system`` links the llhttp that pkg-config finds; else its pinned source is compiled in.
+    ``pinned`` (default) compiles its pinned source in, ``system`` links what pkg-config finds.
 ``ASGISERVE_CFLAGS``
     Added last to every compiler and linker call: debugging, sanitizers.
 """
@@ -63,11 +63,17 @@ class BuildError(Exception):
     """The build cannot go on; the message says why and what would help."""
 
 
+def read_switch(name: str, values: tuple[str, ...]) -> str:
+    """The value of an environment variable, by default the first of *values*."""
+    value = os.environ.get(name) or values[0]
+    if value not in values:
+        raise BuildError(f"{name} is one of {', '.join(values)}, not {value!r}")
+    return value
+
+
 def speedup_extensions() -> list[Extension]:
     """Every compiled module, or none where this build is to be pure."""
-    mode = os.environ.get("ASGISERVE_BUILD") or "auto"
-    if mode not in ("auto", "require", "off"):
-        raise BuildError(f"ASGISERVE_BUILD is auto, require or off, not {mode!r}")
+    mode = read_switch("ASGISERVE_BUILD", ("auto", "require", "off"))
     if mode == "off" or not BUILDING_COMMANDS.intersection(sys.argv[1:]):
         return []
     obstacle = find_obstacle()
@@ -222,7 +228,7 @@ class BuildSpeedups(build_ext):
 
     def add_llhttp(self, flags: Path) -> None:
         """Give llhttp to the modules that call it, and its header to all: .pxd files name it."""
-        if os.environ.get("ASGISERVE_LLHTTP") == "system":
+        if read_switch("ASGISERVE_LLHTTP", ("pinned", "system")) == "system":
             objects = []
             compile_args, link_args = ask_pkg_config("--cflags"), ask_pkg_config("--libs")
         else:

@@ -4,7 +4,7 @@ LOGS=$PWD/build/ci/logs
 
 # No output names the package registries and mirrors that this machine is set up with.
 redact() {
-    sed -E "s#([a-z+]+://)[^/[:space:]'\"]+#\1...#g; s#host='[^']*'#host=...#g"
+    sed -E "s#([a-z+]+://)[^/[:space:]'\"]+#\1...#g; s#(host=|resolve )'[^']*'#\1...#g"
 }
 
 # check NAME COMMAND...: run COMMAND, say how it went, and if badly, show the end of what it printed.

@@ -95,10 +95,21 @@ def test_missing_compiler_is_an_error_where_the_build_is_required(tree):
     )
 
 
-def test_unknown_build_mode_is_refused(tree):
-    done = run_setup(tree, "bdist_wheel", ASGISERVE_BUILD="yes")
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("ASGISERVE_BUILD", "ASGISERVE_BUILD is one of auto, require, off, not 'yes'"),
+        pytest.param(
+            "ASGISERVE_LLHTTP",
+            "ASGISERVE_LLHTTP is one of pinned, system, not 'yes'",
+            marks=cpython_only,
+        ),
+    ],
+)
+def test_unknown_value_of_a_switch_is_refused(tree, name, told):
+    done = run_setup(tree, "build_ext", **{name: "yes"})
     assert done.returncode == 1
-    assert "ASGISERVE_BUILD is auto, require or off, not 'yes'" in done.stderr
+    assert done.stderr.splitlines()[-1] == f"asgiserve: {told}"
 
 
 def test_llhttp_with_another_hash_is_refused(tree):
