@@ -30,6 +30,7 @@ cdef class Http1Connection(CycleOwner):
 
     cdef int _enter(self, Phase phase) except -1
     cdef int _on_read_timeout(self) except -1
+    cdef int _tell_end_of_input(self) except -1
     cdef int _watch_writing(self) except -1
     cdef int _after_feed(self) except -1
     cdef int _start(self, Http1Cycle cycle) except -1

@@ -25,6 +25,7 @@ __all__ = ["Http1Connection", "Phase"]
 logger = logging.getLogger("asgiserve.error")
 
 cdef Py_ssize_t DRAIN_LIMIT_BYTES = 65536
+cdef int EOF_GRACE_TICKS = to_ticks(0.5)
 cdef int LINGER_TICKS = to_ticks(2.0)
 
 
@@ -78,7 +79,7 @@ cdef class Http1Connection(CycleOwner):
             if not self._is_message_complete:
                 cycle.disconnect()
                 return False
-            cycle.tell_disconnect()
+            self._read_ticks = EOF_GRACE_TICKS
         elif self._phase != Phase.IDLE or not self._parser.count_buffered():
             return False
         # TLS cannot be closed by halves.
@@ -148,7 +149,7 @@ cdef class Http1Connection(CycleOwner):
         cdef Http1Cycle cycle = self._cycle
         self._is_message_complete = True
         if cycle is not None:
-            self._read_ticks = 0
+            self._read_ticks = EOF_GRACE_TICKS if self._is_eof else 0
             cycle.is_continue_due = False
             cycle.end_body(trailers if self.worker.delivers_request_trailers else None)
             if not cycle.is_started:
@@ -214,6 +215,9 @@ cdef class Http1Connection(CycleOwner):
     def tell_disconnect(self):
         """Tell an application that is still at it to come to an end."""
         cdef Http1Cycle cycle = self._cycle
+        if self._phase == Phase.HEAD:
+            # Half of the grace period was its time to become a request.
+            self._close()
         if cycle is None:
             return
         if cycle.has_started_response():
@@ -256,10 +260,17 @@ cdef class Http1Connection(CycleOwner):
     cdef int _on_read_timeout(self) except -1:
         if self._phase == Phase.HEAD:
             self._refuse(HttpRequestError("the request head took too long", status=408))
+        elif self._phase == Phase.REQUEST and self._is_message_complete:
+            self._tell_end_of_input()
         elif self._phase == Phase.REQUEST:
             self._refuse(HttpRequestError("the request body stalled", status=408))
         else:
             self._close()
+        return 0
+
+    cdef int _tell_end_of_input(self) except -1:
+        if self._cycle is not None:
+            self._cycle.tell_disconnect()
         return 0
 
     cdef int _watch_writing(self) except -1:

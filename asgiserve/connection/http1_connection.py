@@ -34,6 +34,10 @@ logger = logging.getLogger("asgiserve.error")
 # client that sends more than that is told by the connection's end.
 DRAIN_LIMIT_BYTES = 65536
 
+# A client that ended its side may be gone, or wait for its answer. The application is told after
+# a moment, since some frameworks, once told, drop an answer that is nearly ready.
+EOF_GRACE_TICKS = to_ticks(0.5)
+
 # How long a refused client may go on sending before the socket is closed (RFC 9112 section 9.6).
 LINGER_TICKS = to_ticks(2.0)
 
@@ -129,7 +133,7 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
             if not self._is_message_complete:
                 cycle.disconnect()
                 return False
-            cycle.tell_disconnect()
+            self._read_ticks = EOF_GRACE_TICKS
         elif self._phase is not Phase.IDLE or not self._parser.buffered:
             return False
         # TLS cannot be closed by halves.
@@ -197,7 +201,7 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
         self._is_message_complete = True
         cycle = self._cycle
         if cycle is not None:
-            self._read_ticks = 0
+            self._read_ticks = EOF_GRACE_TICKS if self._is_eof else 0
             cycle.is_continue_due = False
             cycle.end_body(trailers if self.worker.delivers_request_trailers else None)
             if not cycle.is_started:
@@ -267,6 +271,9 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
         since an application that has yet to answer can still do so in time.
         """
         cycle = self._cycle
+        if self._phase is Phase.HEAD:
+            # Half of the grace period was its time to become a request.
+            self._close()
         if cycle is None:
             return
         if cycle.is_response_started:
@@ -307,10 +314,16 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
     def _on_read_timeout(self) -> None:
         if self._phase is Phase.HEAD:
             self._refuse(HttpRequestError("the request head took too long", status=408))
+        elif self._phase is Phase.REQUEST and self._is_message_complete:
+            self._tell_end_of_input()
         elif self._phase is Phase.REQUEST:
             self._refuse(HttpRequestError("the request body stalled", status=408))
         else:
             self._close()
+
+    def _tell_end_of_input(self) -> None:
+        if self._cycle is not None:
+            self._cycle.tell_disconnect()
 
     def _watch_writing(self) -> None:
         if self.write_gate.count_stalled_tick() > self.worker.write_ticks:
