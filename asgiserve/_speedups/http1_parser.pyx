@@ -64,8 +64,8 @@ __all__ = ["MAX_CHUNK_EXTENSION_BYTES", "RequestHead", "RequestParser", "Request
 LLHTTP_VERSION = f"{LLHTTP_VERSION_MAJOR}.{LLHTTP_VERSION_MINOR}.{LLHTTP_VERSION_PATCH}"
 
 # In total for each message, as other servers have it: extensions carry nothing that anybody reads.
-MAX_CHUNK_EXTENSION_BYTES = 16384
 cdef size_t EXTENSION_LIMIT = 16384
+MAX_CHUNK_EXTENSION_BYTES = EXTENSION_LIMIT
 
 cdef enum:
     # A longer method is malformed, see http1_syntax.py.
@@ -90,6 +90,7 @@ cdef list METHODS = [
 ]
 
 cdef bytes CHUNKED = b"chunked"
+
 
 cdef class RequestHead:
     """A complete request head."""

@@ -110,11 +110,6 @@ cdef class HttpCycle:
         """Whether the head of the response is on the wire."""
         return self._state >= CycleState.STREAMING
 
-    @property
-    def is_response_complete(self):
-        """Whether the application has answered wholly."""
-        return self._state == CycleState.COMPLETE
-
     # What the application calls.
 
     def receive(self):
@@ -154,6 +149,7 @@ cdef class HttpCycle:
             self._body.insert(0, event["body"])
             self.queued_bytes += len(event["body"])
             self._is_end_taken = False
+            self._wake()
 
     cpdef object event_waiters(self):
         """The tasks that wait for an event."""

@@ -129,15 +129,13 @@ class HttpCycle:
         """Queue a piece of the request body for ``receive``."""
         self._body.append(data)
         self.queued_bytes += len(data)
-        if self._app_waiters is not None:
-            self._app_waiters.wake()
+        self._wake()
 
     def end_body(self, trailers: list[tuple[bytes, bytes]] | None) -> None:
         """The request is complete; *trailers* are for the application, None for none wanted."""
         self._is_body_complete = True
         self._trailers = trailers
-        if self._app_waiters is not None:
-            self._app_waiters.wake()
+        self._wake()
 
     def disconnect(self) -> None:
         """The peer is gone: ``receive`` says so, and ``send`` raises."""
@@ -147,18 +145,12 @@ class HttpCycle:
     def tell_disconnect(self) -> None:
         """``receive`` gives ``http.disconnect`` from now on; ``send`` goes on working."""
         self.is_disconnect_told = True
-        if self._app_waiters is not None:
-            self._app_waiters.wake()
+        self._wake()
 
     @property
     def is_response_started(self) -> bool:
         """Whether the head of the response is on the wire."""
         return self._state >= CycleState.STREAMING
-
-    @property
-    def is_response_complete(self) -> bool:
-        """Whether the application has answered wholly."""
-        return self._state is CycleState.COMPLETE
 
     # What the application calls.
 
@@ -199,6 +191,7 @@ class HttpCycle:
             self._body.insert(0, event["body"])
             self.queued_bytes += len(event["body"])
             self._is_end_taken = False
+            self._wake()
 
     def event_waiters(self) -> Waiters:
         """The tasks that wait for an event."""
@@ -279,9 +272,12 @@ class HttpCycle:
         self._state = CycleState.COMPLETE
         self._body.clear()
         self.queued_bytes = 0
+        self._wake()
+        self.on_response_end()
+
+    def _wake(self) -> None:
         if self._app_waiters is not None:
             self._app_waiters.wake()
-        self.on_response_end()
 
     # Hooks: a connection fills them.
 

@@ -1,7 +1,6 @@
 """HTTP/1.1 response framing: status, fields and body as wire bytes (RFC 9112).
 
-What to answer is not decided here; the cycle in ``connection/http1_connection.py`` fills the
-framer.
+What to answer is not decided here; the cycle in ``connection/http1_cycle.py`` fills the framer.
 """
 
 from __future__ import annotations

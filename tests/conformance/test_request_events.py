@@ -212,3 +212,21 @@ def test_request_over_the_limit_of_concurrency_is_503(impl):  # RFC 9110 section
         wire.connect()
         wire.feed(GET)
         assert [response.status for response in read_responses(wire.sent)] == [200]
+
+
+def test_event_that_was_given_back_goes_to_the_task_that_waits(impl):
+    events = []
+
+    async def app(scope, receive, send):
+        first = receive()
+        waiting = asyncio.ensure_future(receive())
+        await asyncio.sleep(0)
+        with pytest.raises(KeyError):
+            first.throw(KeyError())
+        events.append(await waiting)
+        await answer(send)
+
+    with Wire(impl, app) as wire:
+        wire.feed(POST_HEAD + b"hello")
+        assert len(read_responses(wire.sent)) == 1
+    assert events == [{"type": "http.request", "body": b"hello", "more_body": False}]
