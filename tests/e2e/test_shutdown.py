@@ -26,8 +26,10 @@ def wait_until_refusing(server):
             socket.create_connection(server.address, timeout=1).close()
         except ConnectionRefusedError:
             return True
-        except ConnectionResetError:
-            pass  # connected by the kernel in the moment in which the listener was closed
+        except (ConnectionResetError, TimeoutError):
+            # It came in the moment in which the listener was closed: connected by the kernel, or
+            # with a SYN that was dropped, which is sent again only after a second.
+            pass
         return False
 
     wait_until(is_refused, "new connections to be refused")
