@@ -1,6 +1,7 @@
 # cython: language_level=3, freethreading_compatible=True
 
 from asgiserve._speedups.access_line cimport AccessLines
+from asgiserve._speedups.flow_control cimport WriteBatch
 from asgiserve._speedups.http1_framing cimport DefaultFields
 from asgiserve._speedups.http_cycle cimport TaskStarter
 
@@ -31,4 +32,5 @@ cdef class WorkerContext:
     cdef readonly dict state
     cdef readonly TaskStarter task_starter
     cdef readonly set tasks
+    cdef readonly WriteBatch write_batch
     cdef readonly int write_ticks

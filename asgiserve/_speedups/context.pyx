@@ -2,6 +2,7 @@
 """Accelerated twin of ``connection/context.py``: what all connections of a worker share."""
 
 from asgiserve._speedups.access_line cimport AccessLines
+from asgiserve._speedups.flow_control cimport WriteBatch
 from asgiserve._speedups.http1_framing cimport DefaultFields
 from asgiserve._speedups.http_cycle cimport TaskStarter
 
@@ -40,6 +41,7 @@ cdef class WorkerContext:
         if task_context is None:
             task_context = contextvars.copy_context()
         self.task_starter = TaskStarter(loop, task_context)
+        self.write_batch = WriteBatch(loop)
         self.connections = set()
         self.tasks = set()
         self.default_fields = DefaultFields(

@@ -8,10 +8,27 @@ cdef class ReadGate:
     cpdef object update(self, Py_ssize_t held_bytes)
 
 
+cdef class WriteBatch:
+    cdef readonly object loop
+    cdef list _gates
+    cdef double _held_since_s
+    cdef bint _is_holding
+    cdef bint _is_watching
+    cdef double _turn_began_s
+    cdef int _writes
+
+    cpdef bint count_write(self) except -1
+    cpdef object add(self, WriteGate gate)
+    cdef int _flush(self) except -1
+
+
 cdef class WriteGate:
     cdef readonly bint is_open
+    cdef WriteBatch _batch
+    cdef bytes _held
     cdef int _stalled_ticks
     cdef long long _taken_bytes
+    cdef long long _turn_bytes
     cdef long long _written_bytes
     cdef object _transport
     cdef object _transport_write
@@ -19,6 +36,8 @@ cdef class WriteGate:
 
     cpdef object attach(self, transport)
     cpdef object write(self, bytes data)
+    cpdef object flush(self)
+    cpdef bint must_wait(self) noexcept
     cpdef bint is_torn(self) except? -1
     cpdef object close(self)
     cpdef object open(self)

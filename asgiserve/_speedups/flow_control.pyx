@@ -1,15 +1,27 @@
 # cython: language_level=3, freethreading_compatible=True
 """Accelerated twin of ``connection/flow_control.py``: gates for reading and writing."""
 
+from cpython.bytes cimport PyBytes_GET_SIZE
+from cpython.time cimport perf_counter
+
 from asgiserve.asgi.waits import Waiters
 
-__all__ = ["HIGH_WATER_BYTES", "LOW_WATER_BYTES", "ReadGate", "WriteGate"]
+__all__ = ["HIGH_WATER_BYTES", "LOW_WATER_BYTES", "ReadGate", "WriteBatch", "WriteGate"]
 
 cdef Py_ssize_t HIGH_WATER = 65536
 cdef Py_ssize_t LOW_WATER = 16384
 
 HIGH_WATER_BYTES = HIGH_WATER
 LOW_WATER_BYTES = LOW_WATER
+
+cdef int BATCH_WRITES = 6
+cdef double BATCH_GAP_S = 0.000_15
+cdef int SAMPLE_WRITES = 64
+cdef Py_ssize_t HELD_BYTES = 16384
+cdef double HELD_S = 0.001
+
+cdef long long TURN_BYTES = 262_144
+cdef long long WRITE_COST_BYTES = 1024
 
 
 cdef class ReadGate:
@@ -30,11 +42,56 @@ cdef class ReadGate:
             self._transport.resume_reading()
 
 
+cdef class WriteBatch:
+    """What the connections of one busy loop write in a turn, kept until the end of the turn."""
+
+    def __init__(self, loop):
+        self.loop = loop
+        self._gates = []
+
+    cpdef bint count_write(self) except -1:
+        """Count one write; whether its bytes are to be kept for the batch."""
+        self._writes += 1
+        if not self._is_watching:
+            if not self._is_holding and self._writes < SAMPLE_WRITES:
+                return False
+            self._is_watching = True
+            self._writes = 1
+            self._turn_began_s = perf_counter()
+            self.loop.call_soon(self._end_turn)
+        elif self._gates and perf_counter() - self._held_since_s > HELD_S:
+            self._flush()
+        return self._is_holding
+
+    cpdef object add(self, WriteGate gate):
+        """Flush *gate* at the end of this turn."""
+        if not self._gates:
+            self._held_since_s = perf_counter()
+        self._gates.append(gate)
+
+    def _end_turn(self):
+        cdef double turn_s = perf_counter() - self._turn_began_s
+        self._is_watching = False
+        self._is_holding = self._writes >= BATCH_WRITES and turn_s < self._writes * BATCH_GAP_S
+        self._writes = 0
+        self._flush()
+
+    cdef int _flush(self) except -1:
+        cdef list gates = self._gates
+        cdef WriteGate gate
+        self._gates = []
+        for gate in gates:
+            gate.flush()
+        return 0
+
+
 cdef class WriteGate:
     """The way to the transport; closed above its high water, and ``send`` waits."""
 
-    def __init__(self):
+    def __init__(self, WriteBatch batch):
         self.is_open = True
+        self._batch = batch
+        self._held = b""
 
     cpdef object attach(self, transport):
         """Write to *transport* from now on."""
@@ -43,8 +100,24 @@ cdef class WriteGate:
 
     cpdef object write(self, bytes data):
         """Write *data*, gate open or not; above high water the transport closes the gate."""
-        self._written_bytes += len(data)
-        self._transport_write(data)
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+        self._written_bytes += size
+        self._turn_bytes += size + WRITE_COST_BYTES
+        if self._batch.count_write() and PyBytes_GET_SIZE(self._held) + size <= HELD_BYTES:
+            if not self._held:
+                self._batch.add(self)
+            self._held += data
+        else:
+            self.flush()
+            self._transport_write(data)
+
+    cpdef object flush(self):
+        """Write what the batch has kept, as has to be done before the transport is closed."""
+        cdef bytes data = self._held
+        self._held = b""
+        # Nothing can be told any more to a peer that was lost meanwhile.
+        if data and not self._transport.is_closing():
+            self._transport_write(data)
 
     cpdef bint is_torn(self) except? -1:
         """Whether the transport takes no more, though it has not called ``connection_lost`` yet."""
@@ -65,11 +138,21 @@ cdef class WriteGate:
         if self._waiters is not None:
             self._waiters.wake()
 
+    cpdef bint must_wait(self) noexcept:
+        """Whether the one who writes has to wait: for the peer, or for the turn of others."""
+        return not self.is_open or self._turn_bytes > TURN_BYTES
+
     cpdef object waiters(self):
-        """The tasks that wait for the gate to open."""
+        """The tasks that wait until they need not any more."""
         if self._waiters is None:
             self._waiters = Waiters()
+        if self.is_open:
+            self._batch.loop.call_soon(self._end_turn)
         return self._waiters
+
+    def _end_turn(self):
+        self._turn_bytes = 0
+        self.wake()
 
     cpdef int count_stalled_tick(self) except -1:
         """One tick has passed with bytes to write."""

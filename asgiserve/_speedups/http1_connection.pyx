@@ -75,6 +75,8 @@ cdef class Http1Connection(CycleOwner):
         """The client has ended its side; it may still read, so what it asked for is answered."""
         cdef Http1Cycle cycle = self._cycle
         self._is_eof = True
+        # The transport may close by itself after this.
+        self.write_gate.flush()
         if self._phase == Phase.REQUEST and cycle is not None:
             if not self._is_message_complete:
                 cycle.disconnect()
@@ -406,10 +408,12 @@ cdef class Http1Connection(CycleOwner):
             return 0
         self._enter(Phase.LINGER)
         self._read_gate.update(0)
+        self.write_gate.flush()
         self._transport.write_eof()
         return 0
 
     cdef int _close(self) except -1:
         self._enter(Phase.CLOSED)
+        self.write_gate.flush()
         self._transport.close()
         return 0

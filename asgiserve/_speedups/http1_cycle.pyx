@@ -21,7 +21,7 @@ cdef class CycleOwner(RequestSink):
     def __init__(self, WorkerContext worker):
         self.worker = worker
         self.framer = ResponseFramer(worker.default_fields)
-        self.write_gate = WriteGate()
+        self.write_gate = WriteGate(worker.write_batch)
         self.client_text = ""
 
     cpdef object on_body_taken(self):
@@ -119,7 +119,7 @@ cdef class Http1Cycle(HttpCycle):
 
     cpdef object write_waiters(self):
         cdef WriteGate gate = self._owner.write_gate
-        return None if gate.is_open else gate.waiters()
+        return gate.waiters() if gate.must_wait() else None
 
     cpdef object on_receive_wait(self):
         if self.is_continue_due and not self.has_started_response() and not self.is_disconnected:

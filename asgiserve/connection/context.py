@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgiserve.asgi.http_cycle import TaskStarter
 from asgiserve.codecs.http1_framing import DefaultFields
+from asgiserve.connection.flow_control import WriteBatch
 
 if TYPE_CHECKING:
     from asgiserve.codecs.access_line import AccessLines
@@ -36,8 +37,7 @@ class WorkerContext:
         task_context: the contextvars in which each request's task starts (as a copy); None: the
             current ones.
         direct_app: what *app* calls for a request without a field of a proxy, so that such requests
-            take the
-            short way; None: *app* is called for all.
+            take the short way; None: *app* is called for all.
         access_log: where to log finished requests, None for nowhere.
     """
 
@@ -67,6 +67,7 @@ class WorkerContext:
         "state",
         "task_starter",
         "tasks",
+        "write_batch",
         "write_ticks",
     )
 
@@ -90,6 +91,7 @@ class WorkerContext:
         if task_context is None:
             task_context = contextvars.copy_context()
         self.task_starter = TaskStarter(loop, task_context)
+        self.write_batch = WriteBatch(loop)
         self.connections: set[Any] = set()
         self.tasks: set[asyncio.Task[Any]] = set()
         self.requests_total = 0

@@ -1,16 +1,32 @@
-"""Flow control of one transport: either side waits while the other is behind."""
+"""Flow control: the sides of a connection wait for each other, and connections take turns."""
 
 from __future__ import annotations
 
+import asyncio
+from time import perf_counter
 from typing import Any
 
 from asgiserve.asgi.waits import Waiters
 
-__all__ = ["HIGH_WATER_BYTES", "LOW_WATER_BYTES", "ReadGate", "WriteGate"]
+__all__ = ["HIGH_WATER_BYTES", "LOW_WATER_BYTES", "ReadGate", "WriteBatch", "WriteGate"]
 
 # 64 KiB is what asyncio and uvloop take as the high-water mark of a transport's write buffer.
 HIGH_WATER_BYTES = 65536
 LOW_WATER_BYTES = 16384
+
+# When a batch is worth it: so many writes in a turn of the loop, no further apart than that.
+BATCH_WRITES = 6
+BATCH_GAP_S = 0.000_15
+# While it is not, one turn in so many writes is looked at.
+SAMPLE_WRITES = 64
+# What a batch may keep, and for how long.
+HELD_BYTES = 16384
+HELD_S = 0.001
+
+# What one task may write before the others have their turn; a write counts for so much more than
+# its bytes.
+TURN_BYTES = 262_144
+WRITE_COST_BYTES = 1024
 
 
 class ReadGate:
@@ -33,20 +49,89 @@ class ReadGate:
             self._transport.resume_reading()
 
 
-class WriteGate:
-    """The way to the transport; closed above its high water, and ``send`` waits."""
+class WriteBatch:
+    """What the connections of one busy loop write in a turn, kept until the end of the turn.
+
+    A write to a peer that sleeps has to wake it, which costs more than the write; of many writes in
+    a row only the first finds its peer asleep, where peers share a machine or a proxy. While a loop
+    has little to do nothing is kept, so that server and peer work at the same time.
+    """
 
     __slots__ = (
+        "_gates",
+        "_held_since_s",
+        "_is_holding",
+        "_is_watching",
+        "_turn_began_s",
+        "_writes",
+        "loop",
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._gates: list[WriteGate] = []
+        self._held_since_s = 0.0
+        self._is_holding = False
+        self._is_watching = False
+        self._turn_began_s = 0.0
+        self._writes = 0
+
+    def count_write(self) -> bool:
+        """Count one write; whether its bytes are to be kept for the batch."""
+        self._writes += 1
+        if not self._is_watching:
+            if not self._is_holding and self._writes < SAMPLE_WRITES:
+                return False
+            self._is_watching = True
+            self._writes = 1
+            self._turn_began_s = perf_counter()
+            self.loop.call_soon(self._end_turn)
+        elif self._gates and perf_counter() - self._held_since_s > HELD_S:
+            self._flush()
+        return self._is_holding
+
+    def add(self, gate: WriteGate) -> None:
+        """Flush *gate* at the end of this turn."""
+        if not self._gates:
+            self._held_since_s = perf_counter()
+        self._gates.append(gate)
+
+    def _end_turn(self) -> None:
+        turn_s = perf_counter() - self._turn_began_s
+        self._is_watching = False
+        self._is_holding = self._writes >= BATCH_WRITES and turn_s < self._writes * BATCH_GAP_S
+        self._writes = 0
+        self._flush()
+
+    def _flush(self) -> None:
+        gates, self._gates = self._gates, []
+        for gate in gates:
+            gate.flush()
+
+
+class WriteGate:
+    """The way to the transport; closed above its high water, and ``send`` waits.
+
+    What it is given goes out at once or, in a busy loop, with the *batch*.
+    """
+
+    __slots__ = (
+        "_batch",
+        "_held",
         "_stalled_ticks",
         "_taken_bytes",
         "_transport",
+        "_turn_bytes",
         "_waiters",
         "_written_bytes",
         "is_open",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, batch: WriteBatch) -> None:
         self.is_open = True
+        self._batch = batch
+        self._held = b""
+        self._turn_bytes = 0
         self._transport: Any = None
         self._waiters: Waiters | None = None
         self._written_bytes = 0
@@ -60,7 +145,21 @@ class WriteGate:
     def write(self, data: bytes) -> None:
         """Write *data*, gate open or not; above high water the transport closes the gate."""
         self._written_bytes += len(data)
-        self._transport.write(data)
+        self._turn_bytes += len(data) + WRITE_COST_BYTES
+        if self._batch.count_write() and len(self._held) + len(data) <= HELD_BYTES:
+            if not self._held:
+                self._batch.add(self)
+            self._held += data
+        else:
+            self.flush()
+            self._transport.write(data)
+
+    def flush(self) -> None:
+        """Write what the batch has kept, as has to be done before the transport is closed."""
+        data, self._held = self._held, b""
+        # Nothing can be told any more to a peer that was lost meanwhile.
+        if data and not self._transport.is_closing():
+            self._transport.write(data)
 
     def is_torn(self) -> bool:
         """Whether the transport takes no more, though it has not called ``connection_lost`` yet."""
@@ -81,11 +180,21 @@ class WriteGate:
         if self._waiters is not None:
             self._waiters.wake()
 
+    def must_wait(self) -> bool:
+        """Whether the one who writes has to wait: for the peer, or for the turn of others."""
+        return not self.is_open or self._turn_bytes > TURN_BYTES
+
     def waiters(self) -> Waiters:
-        """The tasks that wait for the gate to open."""
+        """The tasks that wait until they need not any more."""
         if self._waiters is None:
             self._waiters = Waiters()
+        if self.is_open:
+            self._batch.loop.call_soon(self._end_turn)
         return self._waiters
+
+    def _end_turn(self) -> None:
+        self._turn_bytes = 0
+        self.wake()
 
     def count_stalled_tick(self) -> int:
         """One tick has passed with bytes to write.

@@ -128,6 +128,8 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
             Whether the transport stays open.
         """
         self._is_eof = True
+        # The transport may close by itself after this.
+        self.write_gate.flush()
         cycle = self._cycle
         if self._phase is Phase.REQUEST and cycle is not None:
             if not self._is_message_complete:
@@ -450,8 +452,10 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
             return
         self._enter(Phase.LINGER)
         self._read_gate.update(0)
+        self.write_gate.flush()
         self._transport.write_eof()
 
     def _close(self) -> None:
         self._enter(Phase.CLOSED)
+        self.write_gate.flush()
         self._transport.close()

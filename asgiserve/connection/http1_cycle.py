@@ -31,7 +31,7 @@ class CycleOwner(RequestSink):
     def __init__(self, worker: WorkerContext) -> None:
         self.worker = worker
         self.framer = ResponseFramer(worker.default_fields)
-        self.write_gate = WriteGate()
+        self.write_gate = WriteGate(worker.write_batch)
         self.client_text = ""
 
     def on_body_taken(self) -> None:
@@ -135,7 +135,7 @@ class Http1Cycle(HttpCycle):
 
     def write_waiters(self) -> Waiters | None:
         gate = self._owner.write_gate
-        return None if gate.is_open else gate.waiters()
+        return gate.waiters() if gate.must_wait() else None
 
     def on_receive_wait(self) -> None:
         if self.is_continue_due and not self.is_response_started and not self.is_disconnected:

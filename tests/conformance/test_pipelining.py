@@ -388,3 +388,40 @@ def test_abort_ends_at_once(impl):
         assert wire.transport.is_connection_lost
         assert not wire.context.connections
         assert not wire.context.tasks
+
+
+def test_answer_of_a_busy_loop_is_not_lost_when_the_client_ends_its_side(impl):
+    def request_and_eof():
+        wire.connection.data_received(GET)
+        assert wire.sent == b""
+        if not wire.connection.eof_received():
+            wire.transport.close()
+
+    with Wire(impl, RecordingApp()) as wire:
+        wire.make_busy()
+        wire.call(request_and_eof)
+        assert [response.status for response in read_responses(wire.sent)] == [200]
+        assert not wire.is_open
+
+
+def test_stream_without_a_pause_leaves_others_their_turn(impl):
+    sent = []
+
+    async def app(scope, receive, send):
+        if scope["path"] == "/brief":
+            sent.append("brief")
+            await answer(send, b"")
+            return
+        await send(start())
+        for _ in range(2000):
+            await send(body(b"x" * 1024, more=True))
+            sent.append("chunk")
+        await send(body())
+
+    with Wire(impl, app) as wire:
+        streaming = wire.connection
+        wire.connect()
+        wire.loop.call_soon(streaming.data_received, GET)
+        wire.call(wire.connection.data_received, GET.replace(b"/", b"/brief", 1))
+        assert sent.index("brief") < 300
+        assert len(sent) == 2001

@@ -39,6 +39,16 @@ def test_connection_answers(impl, case):
             assert_saw(case, app.requests)
 
 
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_connection_of_a_busy_loop_answers(impl, case):
+    app = RecordingApp()
+    with Wire(impl, app, **case.options) as wire:
+        wire.make_busy()
+        wire.feed(case.wire if case.is_waiting else case.wire + FOLLOW_UP)
+        assert_answered(case, wire.sent, is_open=wire.is_open)
+        assert_saw(case, app.requests)
+
+
 def test_table_has_no_name_twice():
     names = [case.name for case in CASES]
     assert sorted(set(names)) == sorted(names)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
+
+from tests.fakes import ManualLoop
 
 
 class Transport:
@@ -12,7 +15,11 @@ class Transport:
 
     def __init__(self):
         self.calls = []
+        self.is_lost = False
         self.unsent_bytes = 0
+
+    def is_closing(self):
+        return self.is_lost
 
     def pause_reading(self):
         self.calls.append("pause")
@@ -27,6 +34,40 @@ class Transport:
         return self.unsent_bytes
 
 
+@pytest.fixture
+def loop():
+    loop = ManualLoop()
+    yield loop
+    loop.close()
+
+
+@pytest.fixture
+def batch(impl, loop):
+    return impl.flow_control.WriteBatch(loop)
+
+
+@pytest.fixture
+def transport():
+    return Transport()
+
+
+@pytest.fixture
+def gate(impl, batch, transport):
+    gate = impl.flow_control.WriteGate(batch)
+    gate.attach(transport)
+    return gate
+
+
+def make_busy(loop, batch):
+    for _ in range(100):
+        batch.count_write()
+    loop.run_until_idle()
+
+
+async def wait_turn(gate):
+    await gate.waiters().wait()
+
+
 def test_read_gate_pauses_above_high_water_and_resumes_at_low_water(impl):
     transport = Transport()
     gate = impl.flow_control.ReadGate(transport)
@@ -37,10 +78,7 @@ def test_read_gate_pauses_above_high_water_and_resumes_at_low_water(impl):
     assert gate.is_open
 
 
-def test_write_gate_writes_open_or_closed(impl):
-    transport = Transport()
-    gate = impl.flow_control.WriteGate()
-    gate.attach(transport)
+def test_write_gate_writes_open_or_closed(gate, transport):
     gate.write(b"a")
     gate.close()
     gate.write(b"b")
@@ -48,8 +86,7 @@ def test_write_gate_writes_open_or_closed(impl):
     assert not gate.is_open
 
 
-async def test_write_gate_wakes_every_waiter_when_it_opens(impl):
-    gate = impl.flow_control.WriteGate()
+async def test_write_gate_wakes_every_waiter_when_it_opens(gate):
     gate.close()
     waiting = [asyncio.ensure_future(gate.waiters().wait()) for _ in range(3)]
     await asyncio.sleep(0)
@@ -62,10 +99,7 @@ async def test_write_gate_wakes_every_waiter_when_it_opens(impl):
     assert gate.is_open
 
 
-def test_write_gate_counts_the_ticks_without_progress(impl):
-    transport = Transport()
-    gate = impl.flow_control.WriteGate()
-    gate.attach(transport)
+def test_write_gate_counts_the_ticks_without_progress(gate, transport):
     gate.write(b"x" * 100)
     transport.unsent_bytes = 100
     gate.close()
@@ -76,3 +110,97 @@ def test_write_gate_counts_the_ticks_without_progress(impl):
     gate.write(b"y")
     transport.unsent_bytes = 99
     assert gate.count_stalled_tick() == 1
+
+
+@pytest.mark.parametrize("size", [0, 262144])
+def test_writer_waits_one_turn_after_so_many_bytes_or_writes(gate, loop, size):
+    data = b"x" * size
+    writes = 0
+    while not gate.must_wait():
+        gate.write(data)
+        writes += 1
+    assert writes == (1 if size else 257)
+    assert gate.is_open
+    turn = loop.create_task(wait_turn(gate))
+    loop.run_until_idle()
+    assert turn.done()
+    assert not gate.must_wait()
+
+
+def test_quiet_loop_writes_at_once(gate, loop, transport):
+    for _ in range(200):
+        gate.write(b"a")
+        assert transport.calls.pop() == b"a"
+        loop.run_until_idle()
+
+
+def test_busy_loop_writes_at_the_end_of_its_turn(gate, batch, loop, transport):
+    make_busy(loop, batch)
+    gate.write(b"a")
+    gate.write(b"b")
+    assert transport.calls == []
+    loop.run_until_idle()
+    assert transport.calls == [b"ab"]
+    # Two writes are no busy turn.
+    gate.write(b"c")
+    assert transport.calls == [b"ab", b"c"]
+
+
+def test_busy_loop_stays_busy_while_it_writes_much(gate, batch, loop, transport):
+    make_busy(loop, batch)
+    for _ in range(3):
+        for _ in range(6):
+            gate.write(b"a")
+        loop.run_until_idle()
+    assert transport.calls == [b"aaaaaa"] * 3
+
+
+def test_slow_writes_make_no_busy_loop(gate, batch, loop, transport):
+    make_busy(loop, batch)
+    for _ in range(6):
+        gate.write(b"a")
+        time.sleep(0.0005)
+    loop.run_until_idle()
+    transport.calls.clear()
+    gate.write(b"b")
+    assert transport.calls == [b"b"]
+
+
+def test_batch_is_not_kept_for_long(gate, batch, loop, transport):
+    make_busy(loop, batch)
+    gate.write(b"a")
+    time.sleep(0.002)
+    assert transport.calls == []
+    gate.write(b"b")
+    assert transport.calls == [b"a"]
+
+
+@pytest.mark.parametrize("sizes", [(10, 16384), (16384, 1), (1, 16383, 70000)])
+def test_batch_keeps_no_more_than_its_limit(gate, batch, loop, transport, sizes):
+    make_busy(loop, batch)
+    for size in sizes:
+        gate.write(b"a" * size)
+    assert [len(data) for data in transport.calls] in ([10, 16384], [16384, 1], [16384, 70000])
+    loop.run_until_idle()
+    assert sum(len(data) for data in transport.calls) == sum(sizes)
+
+
+def test_flushed_gate_has_nothing_left_for_the_batch(gate, batch, loop, transport):
+    make_busy(loop, batch)
+    gate.write(b"a")
+    gate.flush()
+    assert transport.calls == [b"a"]
+    loop.run_until_idle()
+    assert transport.calls == [b"a"]
+
+
+def test_batch_writes_nothing_to_a_lost_transport(impl, gate, batch, loop, transport):
+    make_busy(loop, batch)
+    gate.write(b"a")
+    other = impl.flow_control.WriteGate(batch)
+    other.attach(other_transport := Transport())
+    other.write(b"b")
+    transport.is_lost = True
+    loop.run_until_idle()
+    assert transport.calls == []
+    assert other_transport.calls == [b"b"]
