@@ -31,6 +31,7 @@ cdef class WriteGate:
     cdef long long _turn_bytes
     cdef long long _written_bytes
     cdef object _transport
+    cdef object _transport_is_closing
     cdef object _transport_write
     cdef object _waiters
 

@@ -97,6 +97,7 @@ cdef class WriteGate:
         """Write to *transport* from now on."""
         self._transport = transport
         self._transport_write = transport.write
+        self._transport_is_closing = transport.is_closing
 
     cpdef object write(self, bytes data):
         """Write *data*, gate open or not; above high water the transport closes the gate."""
@@ -116,12 +117,12 @@ cdef class WriteGate:
         cdef bytes data = self._held
         self._held = b""
         # Nothing can be told any more to a peer that was lost meanwhile.
-        if data and not self._transport.is_closing():
+        if data and not self._transport_is_closing():
             self._transport_write(data)
 
     cpdef bint is_torn(self) except? -1:
         """Whether the transport takes no more, though it has not called ``connection_lost`` yet."""
-        return self._transport.is_closing()
+        return self._transport_is_closing()
 
     cpdef object close(self):
         """The transport has called ``pause_writing``."""

@@ -46,7 +46,6 @@ cdef class Http1Cycle(HttpCycle):
     cdef int attach(self, CycleOwner owner, RequestHead head) except -1:
         """What ``__init__`` does, for C: a call with arguments costs 600 instructions more."""
         cdef WorkerContext worker = owner.worker
-        self._body = []
         self.head = head
         self.is_continue_due = head.expects_continue and (head.body_size > 0 or head.is_chunked)
         self._owner = owner

@@ -20,6 +20,8 @@ __all__ = ["CycleState", "HttpCycle", "TaskStarter"]
 
 cdef object COROUTINE_TYPE = CoroutineType
 cdef object TASK_TYPE = asyncio.Task
+cdef object DONE = TASK_TYPE.done
+cdef object EXCEPTION = TASK_TYPE.exception
 
 cdef dict EXPECTED = {
     0: "'http.response.start'",
@@ -59,9 +61,6 @@ cdef class TaskStarter:
 cdef class HttpCycle:
     """One request and its response."""
 
-    def __init__(self):
-        self._body = []
-
     # What the connection does.
 
     cpdef object start(self, app, TaskStarter tasks):
@@ -76,7 +75,7 @@ cdef class HttpCycle:
             self.on_app_done(exc)
             return None
         task = tasks.start(call)
-        if task.done():
+        if DONE(task) if type(task) is TASK_TYPE else task.done():
             self.on_task_done(task)
             return None
         self.task = task
@@ -85,7 +84,10 @@ cdef class HttpCycle:
 
     cpdef object add_body(self, bytes data):
         """Queue a piece of the request body for ``receive``."""
-        self._body.append(data)
+        if self._body is None:
+            self._body = [data]
+        else:
+            self._body.append(data)
         self.queued_bytes += len(data)
         self._wake()
 
@@ -146,7 +148,7 @@ cdef class HttpCycle:
     def give_back(self, dict event):
         """Put an event that ``take_event`` gave and nobody saw in front of the others."""
         if event["type"] == "http.request" and self._state != CycleState.COMPLETE:
-            self._body.insert(0, event["body"])
+            self._body = [event["body"], *(self._body or ())]
             self.queued_bytes += len(event["body"])
             self._is_end_taken = False
             self._wake()
@@ -193,10 +195,10 @@ cdef class HttpCycle:
             raise AppError(f"unexpected ASGI message {kind!r}, expected {EXPECTED[<int>state]}")
 
     cdef dict _take_body(self):
-        cdef list pieces = self._body
         cdef dict event
+        pieces = self._body or ()
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        pieces.clear()
+        self._body = None
         self._is_end_taken = self._is_body_complete
         event = {"type": "http.request", "body": body, "more_body": not self._is_body_complete}
         if self._is_end_taken and self._trailers is not None:
@@ -229,7 +231,7 @@ cdef class HttpCycle:
 
     cdef int _complete(self) except -1:
         self._state = CycleState.COMPLETE
-        self._body.clear()
+        self._body = None
         self.queued_bytes = 0
         self._wake()
         self.on_response_end()
@@ -288,7 +290,7 @@ cdef class HttpCycle:
     cpdef object on_task_done(self, task):
         """The application's task has ended."""
         try:
-            exc = task.exception()
+            exc = EXCEPTION(task) if type(task) is TASK_TYPE else task.exception()
         except CancelledError as cancelled:
             exc = cancelled
         self.on_app_done(exc)

@@ -92,7 +92,7 @@ class HttpCycle:
         self.scope: dict[str, Any] | None = None
         self.task: asyncio.Task[Any] | None = None
         self.queued_bytes = 0
-        self._body: list[bytes] = []
+        self._body: list[bytes] | None = None
         self._trailers: list[tuple[bytes, bytes]] | None = None
         self._is_body_complete = False
         self._is_end_taken = False
@@ -127,7 +127,10 @@ class HttpCycle:
 
     def add_body(self, data: bytes) -> None:
         """Queue a piece of the request body for ``receive``."""
-        self._body.append(data)
+        if self._body is None:
+            self._body = [data]
+        else:
+            self._body.append(data)
         self.queued_bytes += len(data)
         self._wake()
 
@@ -188,7 +191,7 @@ class HttpCycle:
     def give_back(self, event: dict[str, Any]) -> None:
         """Put an event that ``take_event`` gave and nobody saw in front of the others."""
         if event["type"] == "http.request" and self._state is not CycleState.COMPLETE:
-            self._body.insert(0, event["body"])
+            self._body = [event["body"], *(self._body or ())]
             self.queued_bytes += len(event["body"])
             self._is_end_taken = False
             self._wake()
@@ -239,8 +242,9 @@ class HttpCycle:
             raise AppError(f"unexpected ASGI message {kind!r}, expected {EXPECTED[state]}")
 
     def _take_body(self) -> dict[str, Any]:
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        self._body.clear()
+        pieces = self._body or ()
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self._body = None
         self._is_end_taken = self._is_body_complete
         event = {"type": "http.request", "body": body, "more_body": not self._is_body_complete}
         if self._is_end_taken and self._trailers is not None:
@@ -270,7 +274,7 @@ class HttpCycle:
 
     def _complete(self) -> None:
         self._state = CycleState.COMPLETE
-        self._body.clear()
+        self._body = None
         self.queued_bytes = 0
         self._wake()
         self.on_response_end()
