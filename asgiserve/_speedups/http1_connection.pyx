@@ -44,13 +44,14 @@ cdef class Http1Connection(CycleOwner):
         """Note the addresses and give the client its time for a first head."""
         cdef WorkerContext worker = self.worker
         client = address_pair(transport.get_extra_info("peername"))
-        self.client_text = address_text(client)
+        server = local_address(transport.get_extra_info("sockname"))
+        self.client_text = address_text(client, server)
         self._transport = transport
         self._read_gate = ReadGate(transport)
         self.write_gate.attach(transport)
         self._scopes = ScopeFactory(
             "https" if transport.get_extra_info("sslcontext") else "http",
-            local_address(transport.get_extra_info("sockname")),
+            server,
             client,
             worker.state,
             worker.extensions,

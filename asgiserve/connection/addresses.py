@@ -21,6 +21,9 @@ def local_address(address: Any) -> tuple[str, int | None] | None:
     return address_pair(address)
 
 
-def address_text(client: tuple[str, int] | None) -> str:
-    """How logs name a peer."""
-    return f"{client[0]}:{client[1]}" if client else "unix"
+def address_text(client: tuple[str, int] | None, server: tuple[str, int | None] | None) -> str:
+    """How logs name the peer of a socket whose own end is *server*."""
+    if client:
+        return f"{client[0]}:{client[1]}"
+    # A peer that has gone at once has no address any more.
+    return "unknown" if server and server[1] is not None else "unix"

@@ -1,4 +1,4 @@
-"""What a connection leaves behind; how it behaves stands in ``tests/conformance``."""
+"""What a connection leaves behind and what logs call its peer; how it behaves stands in ``tests/conformance``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from asgiserve.config import Config
-from tests.apps import answer
+from tests.apps import RecordingApp, answer
+from tests.fakes import Wire
 
 
 async def app(scope, receive, send):
@@ -49,3 +50,16 @@ async def test_lost_connection_is_freed_without_the_garbage_collector(impl):
         gc.enable()
     assert "Http1Connection" not in left
     assert "RequestParser" not in left
+
+
+@pytest.mark.parametrize(
+    ("extra", "text"),
+    [
+        ({"peername": ("::1", 5, 0, 0), "sockname": ("::1", 8000, 0, 0)}, "::1:5"),
+        ({"peername": "", "sockname": "/run/a.sock"}, "unix"),
+        ({"peername": None, "sockname": ("192.0.2.1", 8000)}, "unknown"),
+    ],
+)
+def test_logs_name_the_peer(impl, extra, text):
+    with Wire(impl, RecordingApp(), extra=extra) as wire:
+        assert wire.connection.client_text == text
