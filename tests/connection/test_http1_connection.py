@@ -1,4 +1,7 @@
-"""What a connection leaves behind and what logs call its peer; how it behaves stands in ``tests/conformance``."""
+"""What a connection leaves behind and what logs call its peer.
+
+How it behaves stands in ``tests/conformance``.
+"""
 
 from __future__ import annotations
 
