@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from asgiserve.asgi import http_cycle, ready, scope
-    from asgiserve.codecs import access_line, header_fields, http1_framing, http1_parser, http_date
+    from asgiserve.codecs import (
+        access_line,
+        header_fields,
+        http1_framing,
+        http1_head,
+        http1_parser,
+        http_date,
+    )
     from asgiserve.connection import context, flow_control, http1_connection, http1_cycle
 
 __all__ = [
@@ -30,6 +37,7 @@ __all__ = [
     "http1_connection",
     "http1_cycle",
     "http1_framing",
+    "http1_head",
     "http1_parser",
     "http_cycle",
     "http_date",
@@ -51,6 +59,7 @@ TWINNED = {
     "http1_connection": "asgiserve.connection.http1_connection",
     "http1_cycle": "asgiserve.connection.http1_cycle",
     "http1_framing": "asgiserve.codecs.http1_framing",
+    "http1_head": "asgiserve.codecs.http1_head",
     "http1_parser": "asgiserve.codecs.http1_parser",
     "http_cycle": "asgiserve.asgi.http_cycle",
     "http_date": "asgiserve.codecs.http_date",

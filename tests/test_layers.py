@@ -47,8 +47,9 @@ LAYERS = {
     **dict.fromkeys(("__init__", "__main__", "cli", "config_sources"), 6),
 }
 
-# Declarations without a module behind them, which only other .pxd and .pyx files read.
-DECLARATIONS = {"llhttp": 1}
+# Declarations, with inline functions, but without a module behind them: only other .pxd and .pyx
+# files read these.
+DECLARATIONS = {"http1_section": 1, "llhttp": 1}
 
 FIRST_LINE = "# cython: language_level=3, freethreading_compatible=True"
 

@@ -3,7 +3,8 @@
 from asgiserve._speedups.context cimport WorkerContext
 from asgiserve._speedups.flow_control cimport WriteGate
 from asgiserve._speedups.http1_framing cimport ResponseFramer
-from asgiserve._speedups.http1_parser cimport RequestHead, RequestSink
+from asgiserve._speedups.http1_head cimport RequestHead
+from asgiserve._speedups.http1_parser cimport RequestSink
 from asgiserve._speedups.http_cycle cimport HttpCycle
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from asgiserve.codecs.http1_parser import RequestHead
+from asgiserve.codecs.http1_head import RequestHead
 
 __all__ = ["ROOT_PATH_MODES", "ScopeFactory", "split_target"]
 

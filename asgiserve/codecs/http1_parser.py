@@ -1,7 +1,7 @@
 """Reading HTTP/1.1 requests: bytes in, request heads and bodies out (RFC 9112).
 
-The grammar stands in ``http1_syntax.py``. How to answer, how large a body may be and how much time
-a peer has is not decided here.
+The grammar stands in ``http1_syntax.py``, what a head says in ``http1_head.py``. How to answer, how
+large a body may be and how much time a peer has is not decided here.
 """
 
 from __future__ import annotations
@@ -9,13 +9,10 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-from asgiserve.codecs.header_fields import (
-    LOWER_NAMES,
-    has_list_member,
-    lower_name,
-    parse_content_length,
-)
+from asgiserve.codecs.header_fields import LOWER_NAMES, lower_name
 from asgiserve.codecs.http1_chunks import MAX_CHUNK_EXTENSION_BYTES, ChunkDecoder
+from asgiserve.codecs.http1_head import MEANINGFUL_NAMES, read_meaning
+from asgiserve.codecs.http1_head import RequestHead as RequestHead
 from asgiserve.codecs.http1_request_line import (
     METHODS,
     ORIGIN_OR_ASTERISK_FORM,
@@ -23,25 +20,13 @@ from asgiserve.codecs.http1_request_line import (
     run_end,
 )
 from asgiserve.codecs.http1_syntax import VALUE_BYTES, HeadScanner
-from asgiserve.codecs.request_fields import CHECKED_NAMES, check_fields
+from asgiserve.codecs.request_fields import check_fields
 from asgiserve.errors import HttpRequestError
 
-__all__ = ["MAX_CHUNK_EXTENSION_BYTES", "RequestHead", "RequestParser", "RequestSink"]
+__all__ = ["MAX_CHUNK_EXTENSION_BYTES", "RequestParser", "RequestSink"]
 
 EMPTY_LINES = re.compile(rb"[\r\n]*")
 REQUEST_LINE = re.compile(rb"([A-Z-]+) +(" + ORIGIN_OR_ASTERISK_FORM + rb") +HTTP/(1\.[01])\r\n")
-# What proxies say of the client.
-FORWARDING_NAMES = frozenset(
-    (
-        b"forwarded",
-        b"x-forwarded-for",
-        b"x-forwarded-host",
-        b"x-forwarded-port",
-        b"x-forwarded-prefix",
-        b"x-forwarded-proto",
-    )
-)
-MEANINGFUL_NAMES = CHECKED_NAMES | FORWARDING_NAMES | {b"connection", b"te", b"upgrade"}
 # The second alternative takes all from a place where no field line is, and leaves the name empty.
 # A value that ends in a tab is left to the scanner: for llhttp that is not whitespace everywhere.
 # Whitespace has one place to match at, so that time is linear.
@@ -49,64 +34,6 @@ FIELD_LINE = re.compile(
     rb"(" + TOKEN_BYTES + rb"+):[ \t]*(?![ \t])"
     rb"(" + VALUE_BYTES + rb"*[!-~\x80-\xff]|) *\r\n|[\0-\xff]+"
 )
-
-
-class RequestHead:
-    """A complete request head.
-
-    Attributes:
-        method: one that llhttp knows, e.g. "GET".
-        target: the request-target as received.
-        http_version: "1.1" or "1.0".
-        headers: in the order received; names in lower case, values without whitespace at both ends.
-        content_length: -1 without Content-Length.
-        is_chunked: the body comes in chunks.
-        keep_alive: what version and Connection say about the connection after this request.
-        expects_continue: the peer waits for 100 (Continue) before it sends the body.
-        upgrade: the value of Upgrade when Connection lists it, else None.
-        accepts_trailers: TE lists ``trailers``.
-        is_forwarded: Forwarded or an X-Forwarded field is there.
-    """
-
-    __slots__ = (
-        "accepts_trailers",
-        "content_length",
-        "expects_continue",
-        "headers",
-        "http_version",
-        "is_chunked",
-        "is_forwarded",
-        "keep_alive",
-        "method",
-        "target",
-        "upgrade",
-    )
-
-    def __init__(
-        self,
-        method: str,
-        target: bytes,
-        http_version: str,
-        headers: list[tuple[bytes, bytes]],
-        content_length: int = -1,
-        is_chunked: bool = False,
-        keep_alive: bool = True,
-        expects_continue: bool = False,
-        upgrade: bytes | None = None,
-        accepts_trailers: bool = False,
-        is_forwarded: bool = False,
-    ) -> None:
-        self.method = method
-        self.target = target
-        self.http_version = http_version
-        self.headers = headers
-        self.content_length = content_length
-        self.is_chunked = is_chunked
-        self.keep_alive = keep_alive
-        self.expects_continue = expects_continue
-        self.upgrade = upgrade
-        self.accepts_trailers = accepts_trailers
-        self.is_forwarded = is_forwarded
 
 
 class RequestSink:
@@ -351,41 +278,3 @@ class RequestParser:
             self._chunks = None
             self._end_message(chunks.trailers)
         return position
-
-
-def read_meaning(head: RequestHead, meaningful: list[tuple[bytes, bytes]]) -> None:
-    """Set the attributes of a checked head that its fields speak of.
-
-    Args:
-        meaningful: its fields, at least those of MEANINGFUL_NAMES.
-    """
-    fields = dict(meaningful)
-    if len(fields) < len(meaningful):
-        fields = join_fields(meaningful)
-    head.is_forwarded = not FORWARDING_NAMES.isdisjoint(fields)
-    is_http_1_1 = head.keep_alive = head.http_version == "1.1"
-    if b"connection" in fields:
-        connection = fields[b"connection"]
-        if has_list_member(connection, b"close"):
-            head.keep_alive = False
-        elif not is_http_1_1:
-            head.keep_alive = has_list_member(connection, b"keep-alive")
-        # An HTTP/1.0 peer cannot upgrade (RFC 9110 section 7.8).
-        if b"upgrade" in fields and is_http_1_1 and has_list_member(connection, b"upgrade"):
-            head.upgrade = fields[b"upgrade"]
-    if b"content-length" in fields:
-        head.content_length = parse_content_length(fields[b"content-length"])
-    elif b"transfer-encoding" in fields:
-        head.is_chunked = True
-    if b"expect" in fields and is_http_1_1:
-        head.expects_continue = has_list_member(fields[b"expect"], b"100-continue")
-    if b"te" in fields:
-        head.accepts_trailers = has_list_member(fields[b"te"], b"trailers")
-
-
-def join_fields(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """The value of each field; fields of one name are one list (RFC 9110 section 5.3)."""
-    values: dict[bytes, bytes] = {}
-    for name, value in headers:
-        values[name] = values[name] + b", " + value if name in values else value
-    return values

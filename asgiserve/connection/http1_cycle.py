@@ -13,7 +13,8 @@ from typing import Any
 from asgiserve.asgi.http_cycle import HttpCycle
 from asgiserve.asgi.waits import Waiters
 from asgiserve.codecs.http1_framing import ResponseFramer, frame_error, frame_informational
-from asgiserve.codecs.http1_parser import RequestHead, RequestSink
+from asgiserve.codecs.http1_head import RequestHead
+from asgiserve.codecs.http1_parser import RequestSink
 from asgiserve.connection.context import WorkerContext
 from asgiserve.connection.flow_control import WriteGate
 

@@ -10,14 +10,14 @@ CLIENT = ("127.0.0.1", 50000)
 
 def make_scope(impl, target, *, headers=((b"host", b"a"),), version="1.1", **options):
     factory = impl.scope.ScopeFactory("http", SERVER, CLIENT, None, {}, **options)
-    return factory.http(impl.http1_parser.RequestHead("GET", target, version, list(headers)))
+    return factory.http(impl.http1_head.RequestHead("GET", target, version, list(headers)))
 
 
 def test_scope_has_every_key_with_its_type(impl):
     state = {"pool": object()}
     factory = impl.scope.ScopeFactory("http", SERVER, CLIENT, state, {"http.response.trailers": {}})
     headers = [(b"host", b"a"), (b"x", b"1"), (b"x", b"2")]
-    scope = factory.http(impl.http1_parser.RequestHead("POST", b"/a%20b?c=d%20e", "1.0", headers))
+    scope = factory.http(impl.http1_head.RequestHead("POST", b"/a%20b?c=d%20e", "1.0", headers))
     assert scope == {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.5"},
@@ -39,7 +39,7 @@ def test_scope_has_every_key_with_its_type(impl):
 
 def test_scopes_share_nothing_that_middleware_changes(impl):
     factory = impl.scope.ScopeFactory("http", SERVER, CLIENT, {"a": 1}, {})
-    head = impl.http1_parser.RequestHead("GET", b"/", "1.1", [])
+    head = impl.http1_head.RequestHead("GET", b"/", "1.1", [])
     first = factory.http(head)
     first["state"]["a"] = 2
     first["asgi"]["version"] = "0"
