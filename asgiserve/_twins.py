@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from asgiserve.asgi import http_cycle, ready, scope
+    from asgiserve.asgi import cycle, http_cycle, ready, scope
     from asgiserve.codecs import (
         access_line,
         header_fields,
@@ -32,6 +32,7 @@ __all__ = [
     "TWINNED",
     "access_line",
     "context",
+    "cycle",
     "flow_control",
     "header_fields",
     "http1_connection",
@@ -54,6 +55,7 @@ SPEEDUPS = "asgiserve._speedups"
 TWINNED = {
     "access_line": "asgiserve.codecs.access_line",
     "context": "asgiserve.connection.context",
+    "cycle": "asgiserve.asgi.cycle",
     "flow_control": "asgiserve.connection.flow_control",
     "header_fields": "asgiserve.codecs.header_fields",
     "http1_connection": "asgiserve.connection.http1_connection",

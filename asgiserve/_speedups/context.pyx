@@ -2,9 +2,9 @@
 """Accelerated twin of ``connection/context.py``: what all connections of a worker share."""
 
 from asgiserve._speedups.access_line cimport AccessLines
+from asgiserve._speedups.cycle cimport TaskStarter
 from asgiserve._speedups.flow_control cimport WriteBatch
 from asgiserve._speedups.http1_framing cimport DefaultFields
-from asgiserve._speedups.http_cycle cimport TaskStarter
 
 import contextvars
 import math

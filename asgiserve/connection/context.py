@@ -7,7 +7,7 @@ import contextvars
 import math
 from typing import TYPE_CHECKING, Any
 
-from asgiserve.asgi.http_cycle import TaskStarter
+from asgiserve.asgi.cycle import TaskStarter
 from asgiserve.codecs.http1_framing import DefaultFields
 from asgiserve.connection.flow_control import WriteBatch
 

@@ -1,0 +1,42 @@
+# cython: language_level=3, freethreading_compatible=True
+
+
+cdef class TaskStarter:
+    cdef object _loop
+    cdef object _task_context
+    cdef dict _options
+    cdef bint _is_eager
+
+    cpdef object start(self, call)
+
+
+cdef class Cycle:
+    cdef public dict scope
+    cdef public object task
+    cdef readonly bint is_disconnected
+    cdef readonly bint is_disconnect_told
+    cdef readonly bint is_started
+    cdef object _app_waiters
+
+    cpdef object start(self, app, TaskStarter tasks)
+    cpdef object disconnect(self)
+    cpdef object tell_disconnect(self)
+    cpdef object event_waiters(self)
+    cpdef object check_connected(self)
+    cdef int _wake(self) except -1
+
+    cpdef dict take_event(self)
+    cpdef object give_back(self, dict event)
+    cpdef object handle(self, message)
+    cpdef bint is_over(self) noexcept
+
+    cpdef object write_waiters(self)
+    cpdef object on_receive_wait(self)
+    cpdef object on_task_kept(self, task)
+    cpdef object on_task_done(self, task)
+    cpdef object on_app_done(self, exc)
+
+
+cpdef dict as_dict(message)
+cpdef object take_kind(dict message)
+cpdef bytes as_bytes(data, str key)

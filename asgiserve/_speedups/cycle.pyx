@@ -1,0 +1,208 @@
+# cython: language_level=3, freethreading_compatible=True
+"""Accelerated twin of ``asgi/cycle.py``: one call of an application."""
+
+from cpython.contextvars cimport PyContext_Copy
+from cpython.dict cimport PyDict_CheckExact
+from cpython.object cimport PyObject_Call
+
+from asgiserve._speedups.ready cimport NOTHING, Failed, ReadyEvent
+
+import asyncio
+import sys
+from asyncio import CancelledError
+from types import CoroutineType
+
+from asgiserve.asgi.waits import Waiters, receive_later, send_later, wait_writable
+from asgiserve.errors import AppError, ClientDisconnected
+
+__all__ = ["Cycle", "TaskStarter", "as_bytes", "as_dict", "take_kind"]
+
+cdef object COROUTINE_TYPE = CoroutineType
+cdef object TASK_TYPE = asyncio.Task
+cdef object DONE = TASK_TYPE.done
+cdef object EXCEPTION = TASK_TYPE.exception
+
+
+ctypedef object (*descrgetfunc)(object, object, object)
+
+cdef extern from "Python.h":
+    ctypedef struct PyTypeObject:
+        descrgetfunc tp_descr_get
+
+
+cdef class TaskStarter:
+    """Starts the tasks of applications, each in a copy of one ``contextvars.Context``."""
+
+    def __init__(self, loop, task_context):
+        self._loop = loop
+        self._task_context = task_context
+        self._is_eager = sys.version_info >= (3, 12) and loop.get_task_factory() is None
+        # One dict of keyword arguments for all calls: a call with keywords would make one each
+        # time.
+        self._options = {"loop": loop, "context": None, "eager_start": True}
+
+    cpdef object start(self, call):
+        """Run *call* in a task; it may be done when this returns."""
+        task_context = PyContext_Copy(self._task_context)
+        if not self._is_eager:
+            return self._loop.create_task(call, context=task_context)
+        self._options["context"] = task_context
+        return PyObject_Call(TASK_TYPE, (call,), self._options)
+
+
+cdef class Cycle:
+    """One call of an application."""
+
+    # What the connection does.
+
+    cpdef object start(self, app, TaskStarter tasks):
+        """Call *app*, an ASGI 3 application, in a task of its own."""
+        self.is_started = True
+        try:
+            # The methods by their descriptors: 500 instructions less than by their names.
+            call = app(self.scope, bind(RECEIVE, self, Cycle), bind(SEND, self, Cycle))
+            if type(call) is not COROUTINE_TYPE and not asyncio.iscoroutine(call):
+                call = wait_for_app(call)
+        except Exception as exc:
+            self.on_app_done(exc)
+            return None
+        task = tasks.start(call)
+        if DONE(task) if type(task) is TASK_TYPE else task.done():
+            self.on_task_done(task)
+            return None
+        self.task = task
+        self.on_task_kept(task)
+        task.add_done_callback(self.on_task_done)
+
+    cpdef object disconnect(self):
+        """The peer is gone: ``receive`` says so, and ``send`` raises."""
+        self.is_disconnected = True
+        self.tell_disconnect()
+
+    cpdef object tell_disconnect(self):
+        """``receive`` gives ``http.disconnect`` from now on."""
+        self.is_disconnect_told = True
+        self._wake()
+
+    # What the application calls.
+
+    def receive(self):
+        """The next event."""
+        event = self.take_event()
+        if event is not None:
+            return ReadyEvent(event, self.give_back)
+        self.on_receive_wait()
+        return receive_later(self)
+
+    def send(self, message):
+        """Take one message."""
+        if not self.is_over() and self.write_waiters() is not None:
+            return send_later(self, message)
+        try:
+            self.handle(message)
+        except (AppError, ClientDisconnected) as exc:
+            return Failed(exc)
+        if self.write_waiters() is not None:
+            return wait_writable(self)
+        return NOTHING
+
+    # What the two above stand on.
+
+    cpdef object event_waiters(self):
+        """The tasks that wait for an event."""
+        if self._app_waiters is None:
+            self._app_waiters = Waiters()
+        return self._app_waiters
+
+    cpdef object check_connected(self):
+        """Raise ClientDisconnected if the peer is gone."""
+        if self.is_disconnected and not self.is_over():
+            raise ClientDisconnected("the client has disconnected")
+
+    cdef int _wake(self) except -1:
+        if self._app_waiters is not None:
+            self._app_waiters.wake()
+        return 0
+
+    # The protocol's part.
+
+    cpdef dict take_event(self):
+        """The event that ``receive`` returns now, None while there is none."""
+        raise NotImplementedError
+
+    cpdef object give_back(self, dict event):
+        """Put an event that ``take_event`` gave and nobody saw in front of the others."""
+        raise NotImplementedError
+
+    cpdef object handle(self, message):
+        """Do what *message* says."""
+        raise NotImplementedError
+
+    cpdef bint is_over(self) noexcept:
+        """Whether all that the application had to send has been sent."""
+        return False
+
+    # Hooks: a connection fills them.
+
+    cpdef object write_waiters(self):
+        """The tasks that wait for room in the transport; None while there is room."""
+        raise NotImplementedError
+
+    cpdef object on_receive_wait(self):
+        """The application waits for an event."""
+
+    cpdef object on_task_kept(self, task):
+        """The application did not end at once; *task* goes on."""
+        raise NotImplementedError
+
+    cpdef object on_task_done(self, task):
+        """The application's task has ended."""
+        try:
+            exc = EXCEPTION(task) if type(task) is TASK_TYPE else task.exception()
+        except CancelledError as cancelled:
+            exc = cancelled
+        self.on_app_done(exc)
+
+    cpdef object on_app_done(self, exc):
+        """The application has returned, or raised *exc*."""
+        raise NotImplementedError
+
+
+async def wait_for_app(call):
+    """Await what an application returned that is no coroutine."""
+    await call
+
+
+cdef object RECEIVE = Cycle.receive
+cdef object SEND = Cycle.send
+cdef object METHOD_TYPE = type(RECEIVE)
+cdef descrgetfunc bind = (<PyTypeObject*>METHOD_TYPE).tp_descr_get
+
+
+cpdef dict as_dict(message):
+    """*message* as a dict: a mapping that is no dict, or a subclass of it, too."""
+    if PyDict_CheckExact(message):
+        return message
+    try:
+        return dict(message)
+    except (TypeError, ValueError):
+        raise malformed_message(message) from None
+
+
+cpdef object take_kind(dict message):
+    """The ``type`` of a message."""
+    kind = message.get("type")
+    if kind is None:
+        raise malformed_message(message)
+    return kind
+
+
+cdef object malformed_message(message):
+    return AppError(f"an ASGI message must be a dict with a 'type', not {str(message)[:80]!r}")
+
+
+cpdef bytes as_bytes(data, str key):
+    """A copy of *data* that is not bytes: the application may change its buffer after send()."""
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise AppError(f"{key!r} must be bytes, not {type(data).__name__}")
+    return bytes(data)
