@@ -45,6 +45,7 @@ from asgiserve._speedups.llhttp cimport (
 
 from sys import intern
 
+from asgiserve.codecs.http1_chunks import TOO_MANY_EXTENSIONS, reword_llhttp_reason
 from asgiserve.codecs.http1_syntax import HeadScanner, diagnose_head, diagnose_trailers
 from asgiserve.errors import HttpRequestError
 
@@ -284,8 +285,8 @@ cdef class RequestParser:
             self._raise_trailer_error(self._llhttp_reason())
         self._deliver_body(data)
         if self._section.extension_bytes > EXTENSION_LIMIT:
-            raise HttpRequestError("the chunk extensions are too large")
-        raise HttpRequestError(self._llhttp_reason())
+            raise HttpRequestError(TOO_MANY_EXTENSIONS)
+        raise HttpRequestError(reword_llhttp_reason(self._llhttp_reason()))
 
     cdef int _diagnose_method(self) except -1:
         """Wait for the end of an unknown method, which tells 501 from 400."""

@@ -1,7 +1,7 @@
 """The chunked transfer coding, read piece by piece (RFC 9112 section 7.1).
 
 The grammar is that of llhttp in strict mode. Extensions are checked, counted and dropped. The
-compiled parser leaves all this to llhttp.
+compiled parser leaves all this to llhttp, and takes the reasons of refusals from here.
 """
 
 from __future__ import annotations
@@ -13,11 +13,35 @@ from asgiserve.codecs.http1_request_line import TOKEN_RUN, run_end
 from asgiserve.codecs.http1_syntax import FieldScanner
 from asgiserve.errors import HttpRequestError
 
-__all__ = ["MAX_CHUNK_EXTENSION_BYTES", "ChunkDecoder"]
+__all__ = [
+    "MAX_CHUNK_EXTENSION_BYTES",
+    "TOO_MANY_EXTENSIONS",
+    "ChunkDecoder",
+    "reword_llhttp_reason",
+]
 
 # Extensions of one message together; nobody uses them but those who want to waste our time.
 MAX_CHUNK_EXTENSION_BYTES = 16384
+# For each name beside its bytes: names may be empty.
+NAME_COST_BYTES = 1
 MAX_CHUNK_SIZE = 2**64 - 1
+
+# Why chunks are refused. The wrong byte is not named: llhttp does not always say which one it is.
+MALFORMED_SIZE = "malformed chunk size"
+SIZE_TOO_LARGE = "chunk size too large"
+MALFORMED_EXTENSION = "malformed chunk extension"
+TOO_MANY_EXTENSIONS = f"more than {MAX_CHUNK_EXTENSION_BYTES} bytes of chunk extensions"
+NO_SIZE_LF = "no LF after the CR of a chunk-size line"
+NO_DATA_CRLF = "no CRLF after chunk data"
+
+LLHTTP_REASONS = {
+    "Chunk size overflow": SIZE_TOO_LARGE,
+    "Invalid character in chunk size": MALFORMED_SIZE,
+    "Missing expected CR after chunk size": MALFORMED_SIZE,
+    "Expected LF after chunk size": NO_SIZE_LF,
+    "Missing expected CR after chunk data": NO_DATA_CRLF,
+    "Expected LF after chunk data": NO_DATA_CRLF,
+}
 
 SHORT_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
 HEX_DIGITS = re.compile(rb"[0-9A-Fa-f]*")
@@ -33,7 +57,8 @@ class Step(Enum):
     SIZE_DIGITS = "more digits, or the end of the size"
     NAME_START = "the name of an extension"
     NAME = "more of the name"
-    VALUE = "the value of an extension"
+    VALUE_START = "the value of an extension"
+    VALUE = "more of the value"
     QUOTED = "more of a quoted value"
     QUOTED_PAIR = "the byte after a backslash"
     QUOTED_END = "what follows a quoted value"
@@ -43,6 +68,16 @@ class Step(Enum):
     DATA_LF = "the LF after chunk data"
     TRAILERS = "the trailer section"
     DONE = "nothing"
+
+
+# Every other step that can fail is in an extension.
+REASONS = {
+    Step.SIZE: MALFORMED_SIZE,
+    Step.SIZE_DIGITS: MALFORMED_SIZE,
+    Step.SIZE_LF: NO_SIZE_LF,
+    Step.DATA_CR: NO_DATA_CRLF,
+    Step.DATA_LF: NO_DATA_CRLF,
+}
 
 
 class ChunkDecoder:
@@ -114,12 +149,11 @@ class ChunkDecoder:
 
     def _expect(self, data: bytes, position: int, byte: int, then: Step) -> None:
         if data[position] != byte:
-            raise self._error(data, position)
+            raise self._error()
         self._step = then
 
-    def _error(self, data: bytes, position: int) -> HttpRequestError:
-        stray = data[position : position + 1]
-        return HttpRequestError(f"invalid byte {stray!r} for {self._step.value}")
+    def _error(self) -> HttpRequestError:
+        return HttpRequestError(REASONS.get(self._step, MALFORMED_EXTENSION))
 
     def _read_size_line(self, data: bytes, position: int) -> int:
         # Fast lane for a chunk-size line in one piece, without extensions.
@@ -131,7 +165,7 @@ class ChunkDecoder:
         self._size = 0
         end = self._add_size_digits(data, position)
         if end == position:
-            raise self._error(data, position)
+            raise self._error()
         self._step = Step.SIZE_DIGITS
         return end
 
@@ -145,7 +179,7 @@ class ChunkDecoder:
             digits = data[start : min(start + 16, end)]
             self._size = (self._size << 4 * len(digits)) + int(digits, 16)
             if self._size > MAX_CHUNK_SIZE:
-                raise HttpRequestError("chunk size too large")
+                raise HttpRequestError(SIZE_TOO_LARGE)
         return end
 
     def _read_size_rest(self, data: bytes, position: int) -> int:
@@ -159,14 +193,18 @@ class ChunkDecoder:
             return self._end_part(data, self._add_size_digits(data, position))
         if step is Step.NAME_START:
             if data[position] in (SP, CR):
-                raise self._error(data, position)
-            self._step = step = Step.NAME
+                raise self._error()
+            self._step = Step.NAME
+        elif step is Step.VALUE_START:
+            # llhttp tells a name's end at the byte behind the equals sign.
+            self._count_extension(NAME_COST_BYTES)
+            self._step = Step.VALUE
         if step is Step.QUOTED:
             return self._read_quoted(data, position)
         if step is Step.QUOTED_PAIR:
             byte = data[position]
             if byte != 0x09 and (byte < 0x20 or byte == 0x7F):
-                raise self._error(data, position)
+                raise self._error()
             self._count_extension(1)
             self._step = Step.QUOTED
             return position + 1
@@ -186,11 +224,12 @@ class ChunkDecoder:
                 self._step = Step.QUOTED
                 return end + 1
             return self._end_part(data, end)
-        # One byte for the name itself: names may be empty.
-        self._count_extension(1)
         if data[end] == EQUALS:
-            self._step = Step.VALUE
+            self._step = Step.VALUE_START
             return end + 1
+        if data[end] in b";\r\n":
+            # llhttp tells a name's end at a lone LF too, and only then refuses that.
+            self._count_extension(NAME_COST_BYTES)
         return self._end_part(data, end)
 
     def _read_quoted(self, data: bytes, position: int) -> int:
@@ -203,7 +242,7 @@ class ChunkDecoder:
         elif data[end] == BACKSLASH:
             self._step = Step.QUOTED_PAIR
         else:
-            raise self._error(data, end)
+            raise self._error()
         self._count_extension(1)
         return end + 1
 
@@ -216,15 +255,13 @@ class ChunkDecoder:
         elif data[position] == CR:
             self._step = Step.SIZE_LF
         else:
-            raise self._error(data, position)
+            raise self._error()
         return position + 1
 
     def _count_extension(self, count: int) -> None:
         self._extension_bytes += count
         if self._extension_bytes > MAX_CHUNK_EXTENSION_BYTES:
-            raise HttpRequestError(
-                f"more than {MAX_CHUNK_EXTENSION_BYTES} bytes of chunk extensions"
-            )
+            raise HttpRequestError(TOO_MANY_EXTENSIONS)
 
     def _read_trailers(self, data: bytes, position: int) -> int:
         scanner = self._trailer_scanner
@@ -241,3 +278,10 @@ class ChunkDecoder:
         self.trailers = scanner.headers
         self._step = Step.DONE
         return position + used
+
+
+def reword_llhttp_reason(reason: str) -> str:
+    """What ChunkDecoder says where llhttp says *reason*; *reason* itself if it is not of chunks."""
+    if "chunk extension" in reason:
+        return MALFORMED_EXTENSION
+    return LLHTTP_REASONS.get(reason, reason)

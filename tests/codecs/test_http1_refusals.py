@@ -201,6 +201,35 @@ def test_wrong_byte_of_chunks_is_refused_when_it_comes(http1_parser, chunks):
     assert_refused_at_last_byte(http1_parser, CHUNKED + chunks, 400)
 
 
+@pytest.mark.parametrize(
+    ("chunks", "reason"),
+    [
+        (b"g", "malformed chunk size"),
+        (b"5 ", "malformed chunk size"),
+        (b"5\n", "malformed chunk size"),
+        (b"10000000000000000", "chunk size too large"),
+        (b"5;\r", "malformed chunk extension"),
+        (b"5; ", "malformed chunk extension"),
+        (b"5;a\n", "malformed chunk extension"),
+        (b"5;a=b\n", "malformed chunk extension"),
+        (b'5;a="b"\n', "malformed chunk extension"),
+        (b'5;a="\\\r', "malformed chunk extension"),
+        (b"5;" + b"a" * 16385, "more than 16384 bytes of chunk extensions"),
+        (b"5\r\r", "no LF after the CR of a chunk-size line"),
+        (b"5;a\rb", "no LF after the CR of a chunk-size line"),
+        (b"5\r\nhello\n", "no CRLF after chunk data"),
+        (b"5\r\nhello!", "no CRLF after chunk data"),
+        (b"5\r\nhello\r5", "no CRLF after chunk data"),
+        (b"0\r\na b", "invalid byte b' ' in a field name"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_reason_says_what_is_wrong_with_chunks(http1_parser, chunks, reason):
+    _, error = trace_every_way(http1_parser, CHUNKED + chunks)
+    assert error is not None
+    assert error.reason == reason
+
+
 def test_chunk_may_have_any_size_of_64_bits(http1_parser):
     trace = feed_every_way(http1_parser, CHUNKED + b"0ffffffffffffffff\r\nabc")
     assert trace.bodies == [b"abc"]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-__all__ = ["Sample", "make_sample"]
+__all__ = ["Sample", "make_extensions", "make_sample"]
 
 METHODS = (
     *(b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"TRACE", b"M-SEARCH"),
@@ -161,6 +161,22 @@ def make_sample(random: Random) -> Sample:
         max_head_bytes=random.randrange(16, 200) if has_small_limits else 65536,
         max_fields=random.randrange(0, 5) if has_small_limits else 128,
     )
+
+
+def make_extensions(random: Random, limit: int = 16384) -> Sample:
+    """Make one sample with about *limit* bytes of chunk extensions, the last ones random."""
+    head = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5"
+    start, filler, cost = random.choice(
+        ((b";", b"x", 0), (b";a=", b"x", 2), (b';a="', b"x", 3), (b"", b";", 0))
+    )
+    filled = head + start + filler * (limit - cost - random.randrange(-3, 12))
+    end = bytes(
+        random.choice(b'xx;=""\\\\ \r\n\t\x01\x7f\x80,5') for _ in range(random.randrange(14))
+    )
+    pieces = (filled + end, b"\r\nhello")
+    if random.randrange(2):
+        pieces = (filled, *(end[i : i + 1] for i in range(len(end))), b"\r\nhello")
+    return Sample(pieces, max_target_bytes=8192, max_head_bytes=65536, max_fields=128)
 
 
 def pick(random: Random, usual: tuple[bytes, ...], other: tuple[bytes, ...], odds: int) -> bytes:

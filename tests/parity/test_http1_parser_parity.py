@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 
 from asgiserve.errors import HttpRequestError
 from tests.columns import COLUMNS, load_namespace
-from tests.parity.request_bytes import Sample, make_sample
+from tests.parity.request_bytes import Sample, make_extensions, make_sample
 from tests.parser_traces import HEAD_ATTRIBUTES
 
 INPUT_COUNT = int(os.environ.get("ASGISERVE_TEST_PARITY_INPUTS") or 5000)
@@ -76,7 +76,7 @@ def observe(impl: SimpleNamespace, sample: Sample, pauses_of: Random | None) -> 
             seen.append("resume")
             parser.resume()
     except HttpRequestError as error:
-        seen.append(("error", error.status, parser.is_mid_message))
+        seen.append(("error", error.status, error.reason, parser.is_mid_message))
     return seen
 
 
@@ -102,3 +102,10 @@ def test_parsers_answer_alike_where_inputs_can_be_shrunk(
 ) -> None:
     pure, compiled = observe_both(make_sample(random), pauses_seed)
     assert compiled == pure
+
+
+def test_parsers_count_extensions_alike() -> None:
+    for seed in range(FIRST_SEED, FIRST_SEED + INPUT_COUNT // 10):
+        sample = make_extensions(Random(seed))
+        pure, compiled = observe_both(sample, None)
+        assert compiled == pure, f"seed {seed}: {[piece[-50:] for piece in sample.pieces]}"
