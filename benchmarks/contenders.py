@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-__all__ = ["CONTENDERS", "DEFAULT_CONTENDERS", "Contender"]
+__all__ = ["CONTENDERS", "DEFAULT_CONTENDERS", "WEBSOCKET_CONTENDERS", "Contender"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ ASGISERVE = Contender(
     environment={"ASGISERVE_SPEEDUPS": "require"},
 )
 
-# uvicorn picks httptools and uvloop by itself when they are installed.
+# uvicorn picks httptools, websockets and uvloop by itself when they are installed.
 UVICORN = Contender(
     "uvicorn",
     "uvicorn",
@@ -162,4 +162,13 @@ DEFAULT_CONTENDERS = (
     "uvicorn-h11-asyncio",
     "granian",
     "h2corn",
+)
+
+WEBSOCKET_CONTENDERS = (
+    "asgiserve",
+    "asgiserve-pure",
+    "uvicorn",
+    "granian",
+    "h2corn",
+    "hypercorn",
 )

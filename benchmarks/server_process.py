@@ -18,7 +18,6 @@ __all__ = ["ServerError", "ServerProcess", "find_free_port"]
 REPOSITORY = Path(__file__).resolve().parent.parent
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 10
-CLOCK_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 # Places of the values in /proc/PID/stat after the command's name (proc_pid_stat(5)).
 SESSION_FIELD = 3
 CPU_FIELDS = slice(11, 15)
@@ -135,7 +134,7 @@ class ServerProcess:
         for _, values in read_process_stats():
             if int(values[SESSION_FIELD]) == self.process.pid:
                 ticks += sum(map(int, values[CPU_FIELDS]))
-        return ticks * CLOCK_TICK_S
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def read_resident_bytes(self) -> int:
         """Sum the anonymous resident memory of its processes, pages shared by two of them once.

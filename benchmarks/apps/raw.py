@@ -64,6 +64,21 @@ async def stream(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """Send every WebSocket message back."""
+    if scope["type"] == "lifespan":
+        await serve_lifespan(receive, send)
+        return
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        text = message.get("text")
+        if text is not None:
+            await send({"type": "websocket.send", "text": text})
+        else:
+            await send({"type": "websocket.send", "bytes": message["bytes"]})
+
+
 async def serve_lifespan(receive: Receive, send: Send) -> None:
     """Complete start-up and shutdown."""
     await receive()

@@ -1,1 +1,1 @@
-"""Real servers side by side under wrk: CPU time per request, requests per second."""
+"""Real servers side by side under load: CPU time per request or message, how many a second."""

@@ -1,4 +1,4 @@
-"""Run servers side by side under wrk and print what a request costs each of them."""
+"""Run servers side by side under load and print what a request or message costs each of them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks.contenders import CONTENDERS, DEFAULT_CONTENDERS
+from benchmarks.contenders import CONTENDERS, DEFAULT_CONTENDERS, WEBSOCKET_CONTENDERS
 from benchmarks.load.report import Results, format_document, format_markdown
 from benchmarks.load.rounds import Plan, measure_scenario
-from benchmarks.load.scenarios import SCENARIOS
+from benchmarks.load.scenarios import ECHO_SCENARIOS, SCENARIOS
 from benchmarks.machine import describe_machine
 
 
@@ -34,6 +34,11 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def choose_contenders(scenario: str) -> tuple[str, ...]:
+    """Name the servers that a scenario is for."""
+    return WEBSOCKET_CONTENDERS if scenario in ECHO_SCENARIOS else DEFAULT_CONTENDERS
+
+
 def main() -> int:
     """Measure, print the tables, fail when a cell has no figure."""
     arguments = parse_arguments()
@@ -44,11 +49,15 @@ def main() -> int:
         server_core=arguments.server_core,
         load_core=arguments.load_core,
     )
-    contenders = [CONTENDERS[name] for name in arguments.server or DEFAULT_CONTENDERS]
-    machine = describe_machine({"uvloop", *(contender.package for contender in contenders)})
+    servers = {
+        scenario: arguments.server or choose_contenders(scenario)
+        for scenario in arguments.scenario or SCENARIOS
+    }
+    packages = {CONTENDERS[name].package for names in servers.values() for name in names}
+    machine = describe_machine({"uvloop", *packages})
     results: Results = {
-        name: measure_scenario(SCENARIOS[name], contenders, plan)
-        for name in arguments.scenario or SCENARIOS
+        scenario: measure_scenario(SCENARIOS[scenario], [CONTENDERS[name] for name in names], plan)
+        for scenario, names in servers.items()
     }
     tables = format_markdown(results, plan, machine, arguments.baseline)
     print(tables)

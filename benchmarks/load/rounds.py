@@ -5,14 +5,17 @@ from __future__ import annotations
 import http.client
 import statistics
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from benchmarks.contenders import Contender
-from benchmarks.load.scenarios import Scenario
+from benchmarks.load.counts import Load
+from benchmarks.load.scenarios import EchoScenario, Scenario
 from benchmarks.load.wrk import run_wrk
+from benchmarks.load.ws_load import EchoClient
 from benchmarks.server_process import ServerError, ServerProcess, find_free_port
+from benchmarks.ws_client import WebSocketClient
 
 __all__ = ["Measured", "Plan", "measure_scenario"]
 
@@ -32,33 +35,37 @@ class Plan:
 class Measured:
     """The rounds of one server in one scenario.
 
+    An exchange is a request and its answer, or a WebSocket message and its echo.
+
     Attributes:
         failure: why the figures do not count: no start, a wrong answer, errors under load.
+        remark: what to know beside the figures.
     """
 
-    cpu_us_per_request: list[float] = field(default_factory=list)
-    requests_per_s: list[float] = field(default_factory=list)
+    cpu_us_per_exchange: list[float] = field(default_factory=list)
+    exchanges_per_s: list[float] = field(default_factory=list)
     failure: str | None = None
+    remark: str | None = None
 
     @property
     def cpu_us(self) -> float:
-        """Median CPU time of a request in microseconds."""
-        return statistics.median(self.cpu_us_per_request)
+        """Median CPU time of an exchange in microseconds."""
+        return statistics.median(self.cpu_us_per_exchange)
 
     @property
     def spread(self) -> float:
         """Half the range of the rounds, as a share of the median."""
-        values = self.cpu_us_per_request
+        values = self.cpu_us_per_exchange
         return (max(values) - min(values)) / 2 / self.cpu_us
 
     def ratio_to(self, baseline: Measured) -> float:
         """Median over the rounds of this server's CPU time by the baseline's in the same round."""
-        pairs = zip(self.cpu_us_per_request, baseline.cpu_us_per_request, strict=True)
+        pairs = zip(self.cpu_us_per_exchange, baseline.cpu_us_per_exchange, strict=True)
         return statistics.median(own / other for own, other in pairs)
 
 
 def measure_scenario(
-    scenario: Scenario, contenders: Sequence[Contender], plan: Plan
+    scenario: Scenario | EchoScenario, contenders: Sequence[Contender], plan: Plan
 ) -> dict[str, Measured]:
     """Run every server once through the scenario's rounds; a server that fails is left out."""
     results = {contender.name: Measured() for contender in contenders}
@@ -67,8 +74,9 @@ def measure_scenario(
         for contender in contenders:
             with note_failure(results[contender.name]):
                 server = stack.enter_context(start(contender, scenario, plan))
-                check_answer(scenario, server.port)
-                run_wrk(scenario, server.port, duration_s=plan.warm_up_s, core=plan.load_core)
+                results[contender.name].remark = check_answer(scenario, server.port)
+                with open_load(scenario, server.port, plan.load_core) as run_load:
+                    run_load(plan.warm_up_s)
                 servers[contender.name] = server
         for round_number in range(1, plan.rounds + 1):
             for name, server in servers.items():
@@ -92,7 +100,7 @@ def note_failure(measured: Measured) -> Iterator[None]:
         measured.failure = str(error) or type(error).__name__
 
 
-def start(contender: Contender, scenario: Scenario, plan: Plan) -> ServerProcess:
+def start(contender: Contender, scenario: Scenario | EchoScenario, plan: Plan) -> ServerProcess:
     """Start a server for a scenario."""
     if scenario.access_log and not contender.has_access_log:
         raise ServerError("has no access log")
@@ -106,12 +114,23 @@ def start(contender: Contender, scenario: Scenario, plan: Plan) -> ServerProcess
     )
 
 
-def check_answer(scenario: Scenario, port: int) -> None:
-    """Send the request once and compare the answer.
+def check_answer(scenario: Scenario | EchoScenario, port: int) -> str | None:
+    """Send one request or message and compare the answer.
+
+    Returns:
+        What a reader of the figures should know.
 
     Raises:
-        ServerError: status or body is another one.
+        ServerError: the answer is another one.
     """
+    if isinstance(scenario, EchoScenario):
+        return check_echo(scenario, port)
+    check_response(scenario, port)
+    return None
+
+
+def check_response(scenario: Scenario, port: int) -> None:
+    """Send the request once; status and body must be the right ones."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request(
@@ -125,21 +144,42 @@ def check_answer(scenario: Scenario, port: int) -> None:
         raise ServerError(f"wrong answer: {answer.status}, {len(body)} bytes {body[:40]!r}")
 
 
+def check_echo(scenario: EchoScenario, port: int) -> str | None:
+    """Send the first message once; say whether a server does not compress though it might."""
+    client = WebSocketClient(port, offers_deflate=scenario.offers_deflate)
+    with client.socket:
+        client.check_echo(scenario.messages[0], scenario.opcode)
+    return "does not compress" if scenario.offers_deflate and not client.is_compressed else None
+
+
+@contextmanager
+def open_load(
+    scenario: Scenario | EchoScenario, port: int, core: int | None
+) -> Iterator[Callable[[int], Load]]:
+    """Get what makes load on a server for a number of seconds."""
+    if isinstance(scenario, EchoScenario):
+        with EchoClient(scenario, port, core=core) as client:
+            yield client.run
+    else:
+        yield lambda duration_s: run_wrk(scenario, port, duration_s=duration_s, core=core)
+
+
 def measure_round(
-    scenario: Scenario, server: ServerProcess, plan: Plan, measured: Measured
+    scenario: Scenario | EchoScenario, server: ServerProcess, plan: Plan, measured: Measured
 ) -> None:
     """Put load on one server and note its CPU time.
 
     Raises:
-        ServerError: a request failed, so the round says nothing.
+        ServerError: an exchange failed, so the round says nothing.
     """
-    cpu_before_s = server.read_cpu_time_s()
-    load = run_wrk(scenario, server.port, duration_s=plan.round_s, core=plan.load_core)
-    cpu_s = server.read_cpu_time_s() - cpu_before_s
+    with open_load(scenario, server.port, plan.load_core) as run_load:
+        cpu_before_s = server.read_cpu_time_s()
+        load = run_load(plan.round_s)
+        cpu_s = server.read_cpu_time_s() - cpu_before_s
     if load.failure:
         raise ServerError(load.failure)
-    measured.cpu_us_per_request.append(cpu_s / load.requests * 1e6)
-    measured.requests_per_s.append(load.requests / load.duration_s)
+    measured.cpu_us_per_exchange.append(cpu_s / load.exchanges * 1e6)
+    measured.exchanges_per_s.append(load.exchanges / load.duration_s)
 
 
 def show_progress(text: str) -> None:

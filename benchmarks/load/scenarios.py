@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from benchmarks.apps import raw
 from benchmarks.samples import BROWSER_FIELDS, HELLO_BODY, Fields
+from benchmarks.ws_samples import BINARY, BINARY_64K, JSON_MESSAGES, TEXT, TEXT_32B
 
-__all__ = ["SCENARIOS", "Scenario"]
+__all__ = ["ECHO_SCENARIOS", "HTTP_SCENARIOS", "SCENARIOS", "EchoScenario", "Scenario"]
 
 RAW = "benchmarks.apps.raw"
 
@@ -26,7 +27,20 @@ class Scenario:
     access_log: bool = False
 
 
-SCENARIOS = {
+@dataclass(frozen=True)
+class EchoScenario:
+    """Messages of one size, sent in turn over each WebSocket as soon as the last is echoed."""
+
+    name: str
+    opcode: int
+    messages: tuple[bytes, ...]
+    connections: int = 64
+    offers_deflate: bool = False
+    app: str = f"{RAW}:echo"
+    access_log: bool = False
+
+
+HTTP_SCENARIOS = {
     scenario.name: scenario
     for scenario in (
         Scenario("http1-get-13b-c64"),
@@ -60,3 +74,14 @@ SCENARIOS = {
         Scenario("http1-get-13b-c64-log", access_log=True),
     )
 }
+
+ECHO_SCENARIOS = {
+    scenario.name: scenario
+    for scenario in (
+        EchoScenario("ws-echo-32b-c64", TEXT, (TEXT_32B,)),
+        EchoScenario("ws-echo-64k-c8", BINARY, (BINARY_64K,), connections=8),
+        EchoScenario("ws-echo-json-1k-deflate-c64", TEXT, JSON_MESSAGES, offers_deflate=True),
+    )
+}
+
+SCENARIOS: dict[str, Scenario | EchoScenario] = {**HTTP_SCENARIOS, **ECHO_SCENARIOS}

@@ -6,11 +6,11 @@ import json
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
 
+from benchmarks.load.counts import Load
 from benchmarks.load.scenarios import Scenario
 
-__all__ = ["Load", "run_wrk"]
+__all__ = ["run_wrk"]
 
 # wrk calls done() at its end; "status" counts answers of 400 and above.
 COUNT_ERRORS = """
@@ -22,19 +22,6 @@ function done(summary, latency, requests)
   io.write("}\\n")
 end
 """
-
-
-@dataclass(frozen=True)
-class Load:
-    """What one run of wrk did.
-
-    Attributes:
-        failure: the kinds of errors that were met, with their numbers; None when all went well.
-    """
-
-    requests: int
-    duration_s: float
-    failure: str | None
 
 
 def run_wrk(scenario: Scenario, port: int, *, duration_s: int, core: int | None) -> Load:

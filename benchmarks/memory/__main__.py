@@ -1,4 +1,4 @@
-"""Print the memory of an idle keep-alive connection, and what a million requests leave behind."""
+"""Print the memory of an idle connection or WebSocket, and what a million requests leave behind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from typing import Any
 
 from benchmarks.contenders import CONTENDERS, Contender
 from benchmarks.machine import describe_machine, format_header
-from benchmarks.memory.measure import measure_growth, measure_idle_connection, raise_file_limit
+from benchmarks.memory.measure import (
+    Idle,
+    measure_growth,
+    measure_idle_connection,
+    raise_file_limit,
+)
 from benchmarks.server_process import ServerError
 
 DEFAULT = ("asgiserve", "asgiserve-pure", "uvicorn")
@@ -25,6 +30,11 @@ def parse_arguments() -> argparse.Namespace:
         "--server", action="append", choices=CONTENDERS, help="repeatable; default: three"
     )
     parser.add_argument("--connections", type=int, default=5000, help="0 leaves them out")
+    parser.add_argument(
+        "--websocket",
+        action="store_true",
+        help="idle WebSockets: plain ones, and such that offered compression; no requests",
+    )
     parser.add_argument("--requests", type=int, default=1_000_000, help="0 leaves them out")
     parser.add_argument("--load-core", type=int, default=1)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file too")
@@ -36,10 +46,11 @@ def measure(contender: Contender, arguments: argparse.Namespace) -> dict[str, An
     figures: dict[str, Any] = {}
     try:
         if arguments.connections:
-            show_progress(f"{contender.name}: {arguments.connections:,} idle connections")
-            per_connection = measure_idle_connection(contender, arguments.connections)
-            figures["bytes_per_idle_connection"] = per_connection
-        if arguments.requests:
+            for idle in kinds_of_idle(arguments):
+                show_progress(f"{contender.name}: {arguments.connections:,} x idle {idle.value}")
+                per_connection = measure_idle_connection(contender, arguments.connections, idle)
+                figures.setdefault("bytes_per_idle", {})[idle.value] = per_connection
+        if arguments.requests and not arguments.websocket:
             show_progress(f"{contender.name}: {arguments.requests:,} requests")
             figures["resident_bytes"] = measure_growth(
                 contender, arguments.requests, load_core=arguments.load_core
@@ -47,6 +58,11 @@ def measure(contender: Contender, arguments: argparse.Namespace) -> dict[str, An
     except (ServerError, OSError) as error:
         figures["failure"] = str(error)
     return figures
+
+
+def kinds_of_idle(arguments: argparse.Namespace) -> tuple[Idle, ...]:
+    """Say what is measured, a column each."""
+    return (Idle.WEBSOCKET, Idle.DEFLATED_WEBSOCKET) if arguments.websocket else (Idle.HTTP,)
 
 
 def main() -> int:
@@ -57,25 +73,29 @@ def main() -> int:
     machine = describe_machine({"uvloop", *(CONTENDERS[name].package for name in names)})
     results = {name: measure(CONTENDERS[name], arguments) for name in names}
     print(f"{format_header(machine)}.\n")
-    print("Anonymous resident memory in KiB: an idle connection's; the server's after its warm-up")
-    print("and so many requests more.\n")
-    # The warm-up's end, then each quarter of the requests.
-    quarters = [f"+{arguments.requests * n // 4:,}" for n in range(5)]
-    print(f"| server | idle connection | {' | '.join(quarters)} |")
-    print(f"|---|{'---:|' * 6}")
+    columns = [f"idle {idle.value}" for idle in kinds_of_idle(arguments)]
+    if arguments.websocket:
+        print("Anonymous resident memory in KiB of an idle WebSocket.\n")
+    else:
+        print("Anonymous resident memory in KiB: an idle connection's; the server's after its")
+        print("warm-up and so many requests more.\n")
+        # The warm-up's end, then each quarter of the requests.
+        columns += [f"+{arguments.requests * n // 4:,}" for n in range(5)]
+    print(f"| server | {' | '.join(columns)} |")
+    print(f"|---|{'---:|' * len(columns)}")
     for name, figures in results.items():
-        print(format_row(name, figures))
+        print(format_row(name, figures, len(columns)))
     if arguments.json:
         document = {"machine": machine, "unit": "bytes", "servers": results}
         arguments.json.write_text(json.dumps(document, indent=2) + "\n")
     return int(any("failure" in figures for figures in results.values()))
 
 
-def format_row(name: str, figures: dict[str, Any]) -> str:
+def format_row(name: str, figures: dict[str, Any], columns: int) -> str:
     """Write one server's row; a missing figure is a dash, a failure stands at the end."""
-    per_connection = figures.get("bytes_per_idle_connection")
-    cells = ["-" if per_connection is None else f"{per_connection / 1024:.1f}"]
-    cells += [f"{size / 1024:,.0f}" for size in figures.get("resident_bytes", [])] or ["-"] * 5
+    cells = [f"{size / 1024:.1f}" for size in figures.get("bytes_per_idle", {}).values()] or ["-"]
+    cells += [f"{size / 1024:,.0f}" for size in figures.get("resident_bytes", [])]
+    cells += ["-"] * (columns - len(cells))
     return f"| {name} | {' | '.join(cells)} | {figures.get('failure', '')}".rstrip()
 
 

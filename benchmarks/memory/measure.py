@@ -6,15 +6,18 @@ import resource
 import socket
 import time
 from contextlib import ExitStack
+from enum import Enum
 
 from benchmarks.client import read_answer
 from benchmarks.contenders import Contender
-from benchmarks.load.scenarios import SCENARIOS
+from benchmarks.load.scenarios import HTTP_SCENARIOS
 from benchmarks.load.wrk import run_wrk
 from benchmarks.samples import WRK_FIELDS, encode_request
 from benchmarks.server_process import ServerError, ServerProcess, find_free_port
+from benchmarks.ws_client import WebSocketClient
+from benchmarks.ws_samples import JSON_MESSAGES, TEXT
 
-__all__ = ["measure_growth", "measure_idle_connection", "raise_file_limit"]
+__all__ = ["Idle", "measure_growth", "measure_idle_connection", "raise_file_limit"]
 
 REQUEST = encode_request(WRK_FIELDS)
 WARM_UP_CONNECTIONS = 64
@@ -23,6 +26,14 @@ SETTLE_S = 1.0
 # Caches, specialised bytecode and the allocator's arenas have settled after that many requests.
 WARM_UP_REQUESTS = 50_000
 BURST_S = 5
+
+
+class Idle(Enum):
+    """What an idle connection was used for."""
+
+    HTTP = "connection"
+    WEBSOCKET = "WebSocket"
+    DEFLATED_WEBSOCKET = "WebSocket, compression offered"
 
 
 def raise_file_limit(files: int) -> None:
@@ -37,16 +48,19 @@ def raise_file_limit(files: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
 
 
-def measure_idle_connection(contender: Contender, connections: int) -> float:
-    """Return the bytes of resident memory that an idle keep-alive connection holds.
+def measure_idle_connection(
+    contender: Contender, connections: int, idle: Idle = Idle.HTTP
+) -> float:
+    """Return the bytes of resident memory that an idle connection holds.
 
-    Each connection has had one request answered; the kernel's share is not in the figure.
+    Each has had one request answered, or one message of 1 KiB echoed; the kernel's share is not in
+    the figure.
     """
-    with start(contender) as server:
-        open_idle_connections(server.port, WARM_UP_CONNECTIONS).close()
+    with start(contender, "hello" if idle is Idle.HTTP else "echo") as server:
+        open_idle_connections(server.port, WARM_UP_CONNECTIONS, idle).close()
         time.sleep(SETTLE_S)
         before_bytes = server.read_resident_bytes()
-        with open_idle_connections(server.port, connections):
+        with open_idle_connections(server.port, connections, idle):
             time.sleep(SETTLE_S)
             after_bytes = server.read_resident_bytes()
     return (after_bytes - before_bytes) / connections
@@ -57,7 +71,7 @@ def measure_growth(contender: Contender, requests: int, *, load_core: int | None
 
     A curve, since an allocator and the garbage collector take some time to settle: a leak goes on.
     """
-    with start(contender) as server:
+    with start(contender, "hello") as server:
         send_requests(server.port, WARM_UP_REQUESTS, load_core)
         sizes = [server.read_resident_bytes()]
         for _ in range(4):
@@ -66,15 +80,15 @@ def measure_growth(contender: Contender, requests: int, *, load_core: int | None
     return sizes
 
 
-def start(contender: Contender) -> ServerProcess:
+def start(contender: Contender, app: str) -> ServerProcess:
     """Start a server that keeps idle connections for longer than a measurement takes."""
     port = find_free_port()
-    command = contender.command(app="benchmarks.apps.raw:hello", port=port, many_idle=True)
+    command = contender.command(app=f"benchmarks.apps.raw:{app}", port=port, many_idle=True)
     return ServerProcess(command, port, environment=contender.environment)
 
 
-def open_idle_connections(port: int, connections: int) -> ExitStack:
-    """Open connections and have one request answered on each.
+def open_idle_connections(port: int, connections: int, idle: Idle) -> ExitStack:
+    """Open connections and have one request or message answered on each.
 
     Returns:
         What closes them.
@@ -83,16 +97,23 @@ def open_idle_connections(port: int, connections: int) -> ExitStack:
         ServerError: the server closed one of them, or answered something else.
     """
     stack = ExitStack()
-    clients = []
-    for _ in range(connections):
-        client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
-        client.sendall(REQUEST)
-        read_answer(client)
-        clients.append(client)
+    clients = [stack.enter_context(open_connection(port, idle)) for _ in range(connections)]
     for client in clients:
         if is_closed(client):
             raise ServerError("the server closed an idle connection")
     return stack
+
+
+def open_connection(port: int, idle: Idle) -> socket.socket:
+    """Open one connection and have one request or message answered."""
+    if idle is Idle.HTTP:
+        client = socket.create_connection(("127.0.0.1", port), timeout=10)
+        client.sendall(REQUEST)
+        read_answer(client)
+        return client
+    websocket = WebSocketClient(port, offers_deflate=idle is Idle.DEFLATED_WEBSOCKET)
+    websocket.check_echo(JSON_MESSAGES[0], TEXT)
+    return websocket.socket
 
 
 def is_closed(client: socket.socket) -> bool:
@@ -108,7 +129,7 @@ def send_requests(port: int, requests: int, core: int | None) -> None:
     """Send at least *requests* GETs."""
     sent = 0
     while sent < requests:
-        load = run_wrk(SCENARIOS["http1-get-13b-c64"], port, duration_s=BURST_S, core=core)
+        load = run_wrk(HTTP_SCENARIOS["http1-get-13b-c64"], port, duration_s=BURST_S, core=core)
         if load.failure:
             raise ServerError(load.failure)
-        sent += load.requests
+        sent += load.exchanges

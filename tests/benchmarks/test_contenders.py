@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.contenders import CONTENDERS, DEFAULT_CONTENDERS
+from benchmarks.contenders import CONTENDERS, DEFAULT_CONTENDERS, WEBSOCKET_CONTENDERS
 
 
 def test_command_fills_in_application_and_port():
@@ -40,7 +40,7 @@ def test_columns_differ_by_environment():
 
 
 def test_default_contenders_exist():
-    assert set(DEFAULT_CONTENDERS) <= set(CONTENDERS)
+    assert {*DEFAULT_CONTENDERS, *WEBSOCKET_CONTENDERS} <= set(CONTENDERS)
 
 
 def test_log_contender_logs_where_the_others_do_not():

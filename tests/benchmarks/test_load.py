@@ -2,10 +2,13 @@
 
 import pytest
 
+from benchmarks.contenders import DEFAULT_CONTENDERS, WEBSOCKET_CONTENDERS
+from benchmarks.load.__main__ import choose_contenders
+from benchmarks.load.counts import Load
 from benchmarks.load.report import format_document, format_markdown
 from benchmarks.load.rounds import Measured, Plan
 from benchmarks.load.scenarios import SCENARIOS, Scenario
-from benchmarks.load.wrk import Load, read_counts, write_script
+from benchmarks.load.wrk import read_counts, write_script
 
 PLAN = Plan(rounds=3, round_s=2, warm_up_s=1, server_core=0, load_core=1)
 UVICORN = Measured([30.0, 40.0, 50.0], [20_000.0, 15_000.0, 12_000.0])
@@ -60,9 +63,31 @@ def test_markdown_says_why_a_server_has_no_figure():
     assert "- uvicorn in `s`: 3 errors in 9 requests" in tables
 
 
+def test_markdown_shows_scenarios_with_other_servers_in_a_table_of_their_own():
+    results = {"a": {"uvicorn": UVICORN}, "b": {"uvicorn": UVICORN}, "c": {"asgiserve": ASGISERVE}}
+    lines = format_markdown(results, PLAN, {}, "uvicorn").splitlines()
+    first_rows = [line.partition(" |")[0] for line in lines if line.startswith("|")]
+    cpu_rows = first_rows[: len(first_rows) // 2]
+    assert cpu_rows == [
+        *["| scenario", "|---|---:|", "| `a`", "| `b`"],
+        *["| scenario", "|---|---:|", "| `c`"],
+    ]
+
+
+def test_markdown_remarks_on_a_figure_that_is_not_like_the_others():
+    measured = Measured([1.0], [1.0], remark="does not compress")
+    tables = format_markdown({"s": {"granian": measured}}, PLAN, {}, "uvicorn")
+    assert "- granian in `s`: does not compress" in tables
+
+
+def test_scenario_names_the_servers_that_it_is_for():
+    assert choose_contenders("http1-get-13b-c64") == DEFAULT_CONTENDERS
+    assert choose_contenders("ws-echo-32b-c64") == WEBSOCKET_CONTENDERS
+
+
 def test_document_keeps_every_round():
     document = format_document({"s": {"uvicorn": UVICORN}}, PLAN, {})
-    assert document["scenarios"]["s"]["uvicorn"]["cpu_us_per_request"] == [30.0, 40.0, 50.0]
+    assert document["scenarios"]["s"]["uvicorn"]["cpu_us_per_exchange"] == [30.0, 40.0, 50.0]
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
