@@ -159,6 +159,53 @@ def test_pure_twins_keep_their_fields_in_slots(twins):
         assert all("__slots__" in vars(base) for base in in_module), ours
 
 
+# Fields that only one column needs, by class: those of the pure twin, those of the compiled one.
+OWN_FIELDS: dict[str, tuple[set[str], set[str]]] = {
+    "DefaultFields": (set(), {"_extra_names"}),
+    # What C asks of a head.
+    "RequestHead": (set(), {"body_size", "is_head_method", "is_http_1_0"}),
+    # The compiled one feeds llhttp, the pure one knows the grammar.
+    "RequestParser": (
+        {"_chunks", "_head", "_keeps_alive", "_max_fields", "_remaining_bytes"},
+        {"_is_closing", "_is_line_checked", "_kept_section", "_llhttp", "_scanner", "_section"},
+    ),
+    # The compiled one frames in place.
+    "ResponseFramer": (
+        {"_fields"},
+        {"_head", "_head_room", "_head_size", "_own_defaults", "_own_names"},
+    ),
+    "ScopeFactory": (set(), {"_keeps_path"}),
+    "TaskStarter": (set(), {"_options"}),
+    # Bound methods, kept.
+    "WriteGate": (set(), {"_transport_is_closing", "_transport_write"}),
+}
+
+
+def slots_of(pure: type) -> set[str]:
+    """The fields that *pure* itself declares."""
+    slots = vars(pure)["__slots__"]
+    return {slots} if isinstance(slots, str) else set(slots)
+
+
+def fields_of(compiled: type) -> set[str]:
+    """The fields that *compiled* itself declares, in its .pxd or, without one, in its .pyx."""
+    path = PACKAGE / "_speedups" / f"{compiled.__module__.rpartition('.')[2]}.pxd"
+    source = (path if path.is_file() else path.with_suffix(".pyx")).read_text()
+    body = re.search(rf"^cdef class {compiled.__name__}\b.*:\n((?:    .*\n|\n)*)", source, re.M)
+    assert body, f"no class statement for {compiled}"
+    # A method has parentheses.
+    return set(re.findall(r"^    cdef [^(#\n]*?(\w+) *(?:#.*)?$", body[1], re.M))
+
+
+@needs_both_columns
+def test_twinned_classes_have_the_same_fields(twins):
+    for ours, theirs in public_classes(*twins):
+        only_ours, only_theirs = OWN_FIELDS.get(ours.__name__, (set(), set()))
+        slots, fields = slots_of(ours), fields_of(theirs)
+        assert slots - fields == only_ours, f"{ours}: in both columns, or in OWN_FIELDS"
+        assert fields - slots == only_theirs, f"{ours}: in both columns, or in OWN_FIELDS"
+
+
 # The chooser ---------------------------------------------------------------------------------
 
 
