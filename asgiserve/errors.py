@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 __all__ = [
     "AppError",
     "AsgiserveError",
@@ -10,6 +12,7 @@ __all__ = [
     "HttpRequestError",
     "PeerError",
     "StartupError",
+    "WebSocketError",
 ]
 
 
@@ -26,11 +29,26 @@ class PeerError(AsgiserveError):
 
 
 class HttpRequestError(PeerError):
-    """The peer sent bytes that are not a request we accept."""
+    """The peer sent bytes that are not a request we accept.
 
-    def __init__(self, reason: str, *, status: int = 400) -> None:
+    Args:
+        fields: what the answer's head says beside the usual fields, names in lower case.
+    """
+
+    def __init__(
+        self, reason: str, *, status: int = 400, fields: Iterable[tuple[bytes, bytes]] = ()
+    ) -> None:
         super().__init__(reason)
         self.status = status
+        self.fields = tuple(fields)
+
+
+class WebSocketError(PeerError):
+    """The peer broke RFC 6455 after the handshake; *code* is the close code for the wire."""
+
+    def __init__(self, reason: str, *, code: int = 1002) -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 class AppError(AsgiserveError):

@@ -60,4 +60,6 @@ cdef class ResponseFramer:
 
 
 cpdef bytes frame_informational(int status, headers)
-cpdef bytes frame_error(int status, str reason, DefaultFields defaults, bint is_head_method)
+cpdef bytes frame_error(
+    int status, str reason, DefaultFields defaults, bint is_head_method, fields=*
+)

@@ -343,13 +343,20 @@ cpdef bytes frame_informational(int status, headers):
     return b"HTTP/1.1 %d %s\r\n%s\r\n" % (status, PHRASES[status], encode_fields(headers))
 
 
-cpdef bytes frame_error(int status, str reason, DefaultFields defaults, bint is_head_method):
+cpdef bytes frame_error(
+    int status, str reason, DefaultFields defaults, bint is_head_method, fields=()
+):
     """Frame an answer of the server's own; the connection ends with it."""
     body = f"{HTTPStatus(status).phrase}: {reason}\n".encode("ascii", "backslashreplace")
     head = (
-        b"%s%scontent-type: text/plain; charset=utf-8\r\n"
+        b"%s%s%scontent-type: text/plain; charset=utf-8\r\n"
         b"content-length: %d\r\nconnection: close\r\n\r\n"
-    ) % (STATUS_LINES[status - 200], defaults.block, len(body))
+    ) % (
+        STATUS_LINES[status - 200],
+        defaults.block,
+        b"".join([b"%s: %s\r\n" % field for field in fields]),
+        len(body),
+    )
     return head if is_head_method else head + body
 
 

@@ -5,17 +5,13 @@ What to answer is not decided here; the cycle in ``connection/http1_cycle.py`` f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from enum import IntEnum
 from http import HTTPStatus
 from typing import Any
 
-from asgiserve.codecs.header_fields import (
-    has_list_member,
-    is_field_value,
-    is_token,
-    parse_content_length,
-)
+from asgiserve.codecs.header_fields import has_list_member, parse_content_length
+from asgiserve.codecs.response_fields import checked_fields
 from asgiserve.errors import AppError
 
 __all__ = [
@@ -274,53 +270,32 @@ def frame_informational(status: int, headers: Iterable[Any]) -> bytes:
     return b"HTTP/1.1 %d %s\r\n%s\r\n" % (status, phrase, b"".join(lines))
 
 
-def frame_error(status: int, reason: str, defaults: DefaultFields, is_head_method: bool) -> bytes:
-    """Frame an answer of the server's own; the connection ends with it."""
+def frame_error(
+    status: int,
+    reason: str,
+    defaults: DefaultFields,
+    is_head_method: bool,
+    fields: Iterable[tuple[bytes, bytes]] = (),
+) -> bytes:
+    """Frame an answer of the server's own; the connection ends with it.
+
+    Args:
+        status: 200 to 999, with a phrase.
+        reason: what was wrong, for the body.
+        fields: those that this status asks for, well-formed, names in lower case.
+    """
     body = f"{HTTPStatus(status).phrase}: {reason}\n".encode("ascii", "backslashreplace")
     head = (
-        b"%s%scontent-type: text/plain; charset=utf-8\r\n"
+        b"%s%s%scontent-type: text/plain; charset=utf-8\r\n"
         b"content-length: %d\r\nconnection: close\r\n\r\n"
         % (
             STATUS_LINES[status],
             defaults.block,
+            b"".join(b"%s: %s\r\n" % field for field in fields),
             len(body),
         )
     )
     return head if is_head_method else head + body
-
-
-def checked_fields(headers: Iterable[Any]) -> Iterable[tuple[bytes, bytes]]:
-    """Check an application's fields and lower-case their names (RFC 9110 section 5).
-
-    Raises:
-        AppError: not a pair of bytes, a name that is no token, a value with CR, LF or NUL.
-    """
-    for field in as_fields(headers):
-        try:
-            name, value = field
-        except (TypeError, ValueError):
-            raise AppError(f"a header must be a pair of bytes, not {str(field)[:80]!r}") from None
-        if not isinstance(name, bytes) or not isinstance(value, bytes):
-            raise AppError(
-                f"header names and values must be bytes, not {type(name).__name__}"
-                f" and {type(value).__name__} ({str(name)[:64]!r})"
-            )
-        if not is_token(name):
-            raise AppError(f"header name is not a token: {name[:64]!r}")
-        if not is_field_value(value):
-            raise AppError(f"value of header {name[:64]!r} has CR, LF or NUL: {value[:64]!r}")
-        yield name.lower(), value
-
-
-def as_fields(headers: Any) -> Iterator[Any]:
-    """*headers* if it can be iterated."""
-    try:
-        fields: Iterator[Any] = iter(headers)
-    except TypeError:
-        raise AppError(
-            f"'headers' must be an iterable of pairs, not {type(headers).__name__}"
-        ) from None
-    return fields
 
 
 def join_buffers(head: bytes, body: bytes) -> list[bytes]:
