@@ -1,0 +1,180 @@
+"""WebSocket compression: permessage-deflate by RFC 7692, over zlib.
+
+Memory of one connection, held from its first compressed message on in each direction: a deflater
+has 40 KiB, an inflater 12 KiB, or 40 KiB if the client did not offer ``client_max_window_bits``.
+Which bytes are a message is decided in ``ws_frames.py`` and ``ws_messages.py``.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+from websockets.exceptions import InvalidHeaderFormat, NegotiationError
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+from websockets.headers import build_extension, parse_extension
+
+from asgiserve.errors import HttpRequestError, WebSocketError
+
+__all__ = ["DeflateParams", "Deflater", "Inflater", "negotiate_deflate"]
+
+EXTENSION = ServerPerMessageDeflateFactory.name
+
+# 4 KiB of history, for 16 KiB of memory in the deflater: JSON of 1 KiB grows by 1 % against the
+# 32 KiB of history that the format allows.
+WINDOW_BITS = 12
+# Hash table and block buffer of 16 KiB together.
+MEMORY_LEVEL = 5
+# The strongest level without lazy matching: for JSON of 1 KiB two thirds of the time of zlib's
+# default, 6, and a ninth more bytes.
+COMPRESSION_LEVEL = 3
+# Below, a message saves no packet and costs a call of 2 us at both ends.
+MIN_DEFLATED_BYTES = 64
+
+# What a sender leaves out at the end of each message (RFC 7692 section 7.2.1).
+FLUSH_MARK = b"\x00\x00\xff\xff"
+
+# The objects that it makes on the way are dropped; these have little memory to clear.
+NEGOTIATION = ServerPerMessageDeflateFactory(
+    server_max_window_bits=WINDOW_BITS,
+    client_max_window_bits=WINDOW_BITS,
+    compress_settings={"memLevel": 1},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DeflateParams:
+    """What both ends have agreed on (RFC 7692 section 7.1).
+
+    Args:
+        server_no_context_takeover: our messages do not refer to those before them.
+        client_no_context_takeover: the client's do not.
+        server_max_window_bits: base-2 logarithm of our window's size in bytes, 9 to 12.
+        client_max_window_bits: the same of the client's window, 8 to 15.
+    """
+
+    server_no_context_takeover: bool
+    client_no_context_takeover: bool
+    server_max_window_bits: int
+    client_max_window_bits: int
+
+
+def negotiate_deflate(offers: list[bytes]) -> tuple[DeflateParams, bytes] | None:
+    """Accept the first offer of permessage-deflate that we can serve (RFC 7692 section 5.1).
+
+    Args:
+        offers: the values of all Sec-WebSocket-Extensions fields, in order.
+
+    Returns:
+        What was agreed on, and the value of the field for the answer; None without such an offer.
+
+    Raises:
+        HttpRequestError: the fields are malformed.
+    """
+    value = b", ".join(filter(None, offers))
+    if not value:
+        return None
+    try:
+        extensions = parse_extension(value.decode("latin-1"))
+    except InvalidHeaderFormat:
+        raise HttpRequestError(f"malformed Sec-WebSocket-Extensions {value[:64]!r}") from None
+    for name, offered in extensions:
+        if name != EXTENSION:
+            continue
+        try:
+            answer, agreed = NEGOTIATION.process_request_params(offered, [])
+        except NegotiationError:
+            continue
+        params = DeflateParams(
+            agreed.local_no_context_takeover,
+            agreed.remote_no_context_takeover,
+            agreed.local_max_window_bits,
+            agreed.remote_max_window_bits,
+        )
+        return params, build_extension([(name, answer)]).encode("ascii")
+    return None
+
+
+class Inflater:
+    """Inflates the messages of one client."""
+
+    __slots__ = ("_decompressor", "_forgets", "_window_bits")
+
+    def __init__(self, params: DeflateParams) -> None:
+        self._decompressor: zlib._Decompress | None = None
+        self._forgets = params.client_no_context_takeover
+        self._window_bits = params.client_max_window_bits
+
+    def inflate(self, data: bytes, is_last: bool, max_bytes: int) -> bytes:
+        """Inflate a piece of a message.
+
+        Args:
+            data: any part of the message's payload, as it came.
+            is_last: the message ends with *data*.
+            max_bytes: what the message may still grow by, from 0 on.
+
+        Raises:
+            WebSocketError: 1009 when there is more, which is not inflated then; 1007 when *data* is
+                not what a compressor makes. Nothing can be inflated after either.
+        """
+        if is_last:
+            data += FLUSH_MARK
+        # One byte more tells a message at the limit from one above it.
+        inflated = self._decompress(data, max_bytes + 1)
+        rest = self._end_stream()
+        if rest and len(inflated) <= max_bytes:
+            inflated += self._decompress(rest, max_bytes + 1 - len(inflated))
+            if self._end_stream():
+                # Each stream costs a copy of all the bytes behind it: without bounds, an attack.
+                raise WebSocketError("too many deflate streams in a message", code=1007)
+        if len(inflated) > max_bytes:
+            raise WebSocketError("message is too large when inflated", code=1009)
+        if is_last and self._forgets:
+            self._decompressor = None
+        return inflated
+
+    def _decompress(self, data: bytes, max_bytes: int) -> bytes:
+        if self._decompressor is None:
+            self._decompressor = zlib.decompressobj(-self._window_bits)
+        try:
+            return self._decompressor.decompress(data, max_bytes)
+        except zlib.error:
+            raise WebSocketError("malformed deflate data", code=1007) from None
+
+    def _end_stream(self) -> bytes:
+        """The bytes behind a final block, if *data* had one; another stream begins with them.
+
+        A sender that cannot flush ends a stream with each message (RFC 7692 section 7.2.3.4), and
+        then refers to nothing before it.
+        """
+        decompressor = self._decompressor
+        if decompressor is None or not decompressor.eof:
+            return b""
+        self._decompressor = None
+        return decompressor.unused_data
+
+
+class Deflater:
+    """Deflates the messages to one client."""
+
+    __slots__ = ("_compressor", "_forgets", "_window_bits")
+
+    def __init__(self, params: DeflateParams) -> None:
+        self._compressor: zlib._Compress | None = None
+        self._forgets = params.server_no_context_takeover
+        self._window_bits = params.server_max_window_bits
+
+    def deflate(self, data: bytes) -> bytes | None:
+        """Deflate a message; None when it does not pay, and it is to be sent as it is."""
+        if len(data) < MIN_DEFLATED_BYTES:
+            return None
+        compressor = self._compressor
+        if compressor is None:
+            compressor = zlib.compressobj(
+                COMPRESSION_LEVEL, zlib.DEFLATED, -self._window_bits, MEMORY_LEVEL
+            )
+        deflated = compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH)
+        does_pay = len(deflated) - len(FLUSH_MARK) < len(data)
+        # The window must not hold a message that the client does not inflate: begin anew then.
+        self._compressor = compressor if does_pay and not self._forgets else None
+        return deflated[: -len(FLUSH_MARK)] if does_pay else None
