@@ -12,4 +12,5 @@ cdef class ScopeFactory:
     cdef bint _keeps_path
 
     cpdef dict http(self, RequestHead head)
+    cpdef dict websocket(self, RequestHead head, list subprotocols)
     cdef tuple _mount(self, str path, bytes raw_path)

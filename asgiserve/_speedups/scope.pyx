@@ -1,5 +1,5 @@
 # cython: language_level=3, freethreading_compatible=True
-"""Accelerated twin of ``asgi/scope.py``: the connection scope of a request (ASGI HTTP 2.5)."""
+"""Accelerated twin of ``asgi/scope.py``: the scope of a request (ASGI HTTP, WebSocket 2.5)."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeUTF8
@@ -14,6 +14,7 @@ __all__ = ["ROOT_PATH_MODES", "ScopeFactory", "split_target"]
 
 ASGI_VERSION = "3.0"
 HTTP_SPEC_VERSION = "2.5"
+WEBSOCKET_SPEC_VERSION = "2.5"
 
 ROOT_PATH_MODES = ("keep", "strip", "prepend", "auto")
 
@@ -91,6 +92,17 @@ cdef class ScopeFactory:
         scope["extensions"] = self._extensions.copy()
         if self._state is not None:
             scope["state"] = self._state.copy()
+        return scope
+
+    cpdef dict websocket(self, RequestHead head, list subprotocols):
+        """The scope of the WebSocket that *head* asks for; it belongs to the application alone."""
+        cdef dict scope = self.http(head)
+        del scope["method"]
+        scope["type"] = "websocket"
+        scope["asgi"] = {"version": ASGI_VERSION, "spec_version": WEBSOCKET_SPEC_VERSION}
+        scope["scheme"] = "wss" if scope["scheme"] == "https" else "ws"
+        scope["subprotocols"] = subprotocols
+        scope["extensions"] = {"websocket.http.response": {}}
         return scope
 
     cdef tuple _mount(self, str path, bytes raw_path):

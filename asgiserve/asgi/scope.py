@@ -1,4 +1,4 @@
-"""The connection scope of a request (ASGI HTTP 2.5), made from a request head.
+"""The connection scope of a request (ASGI HTTP and WebSocket 2.5), made from a request head.
 
 Percent-decoding and ``root_path`` are settled here; which requests are acceptable was settled by
 the parser.
@@ -15,6 +15,7 @@ __all__ = ["ROOT_PATH_MODES", "ScopeFactory", "split_target"]
 
 ASGI_VERSION = "3.0"
 HTTP_SPEC_VERSION = "2.5"
+WEBSOCKET_SPEC_VERSION = "2.5"
 
 # keep: path as received. strip: without a leading root_path. prepend: root_path in front, for a
 # proxy that removed it. auto: prepend unless it is there, so that path contains root_path as the
@@ -31,7 +32,7 @@ class ScopeFactory:
         client: address and port of the peer, or None.
         state: the lifespan's state, copied for each request; None when the application has no
             lifespan.
-        extensions: names of the supported extensions with their parameters.
+        extensions: names of the extensions to HTTP that are supported, with their parameters.
         root_path: where the application is mounted, without a trailing slash.
         root_path_mode: one of ROOT_PATH_MODES.
     """
@@ -92,6 +93,22 @@ class ScopeFactory:
         scope["extensions"] = self._extensions.copy()
         if self._state is not None:
             scope["state"] = self._state.copy()
+        return scope
+
+    def websocket(self, head: RequestHead, subprotocols: list[str]) -> dict[str, Any]:
+        """The scope of the WebSocket that *head* asks for; it belongs to the application alone.
+
+        Args:
+            head: a request whose handshake was read, ``codecs/ws_handshake.py``.
+            subprotocols: those that the client offers, in its order.
+        """
+        scope = self.http(head)
+        del scope["method"]
+        scope["type"] = "websocket"
+        scope["asgi"] = {"version": ASGI_VERSION, "spec_version": WEBSOCKET_SPEC_VERSION}
+        scope["scheme"] = "wss" if scope["scheme"] == "https" else "ws"
+        scope["subprotocols"] = subprotocols
+        scope["extensions"] = {"websocket.http.response": {}}
         return scope
 
     def _mount(self, path: str, raw_path: bytes) -> tuple[str, bytes]:

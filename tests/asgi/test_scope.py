@@ -1,4 +1,4 @@
-"""The scope of a request: every key of ASGI HTTP 2.5 with its type, and what root_path does."""
+"""The scopes: every key of ASGI HTTP and WebSocket 2.5 with its type, and what root_path does."""
 
 from __future__ import annotations
 
@@ -122,3 +122,60 @@ def test_root_path_mode_says_what_becomes_of_path(impl, mode, target, path, raw_
     scope = make_scope(impl, target, root_path="/api", root_path_mode=mode)
     assert (scope["path"], scope["raw_path"]) == (path, raw_path)
     assert scope["root_path"] == "/api"
+
+
+def make_websocket_scope(impl, target, scheme="http", state=None, **options):
+    factory = impl.scope.ScopeFactory(
+        scheme, SERVER, CLIENT, state, {"http.response.trailers": {}}, **options
+    )
+    head = impl.http1_head.RequestHead("GET", target, "1.1", [(b"host", b"a")])
+    return factory.websocket(head, ["chat", "superchat"])
+
+
+def test_websocket_scope_has_every_key_with_its_type(impl):
+    state = {"pool": object()}
+    scope = make_websocket_scope(impl, b"/a%20b?c=d%20e", state=state)
+    assert scope == {
+        "type": "websocket",
+        "asgi": {"version": "3.0", "spec_version": "2.5"},
+        "http_version": "1.1",
+        "scheme": "ws",
+        "path": "/a b",
+        "raw_path": b"/a%20b",
+        "query_string": b"c=d%20e",
+        "root_path": "",
+        "headers": [(b"host", b"a")],
+        "client": CLIENT,
+        "server": SERVER,
+        "subprotocols": ["chat", "superchat"],
+        "state": state,
+        "extensions": {"websocket.http.response": {}},
+    }
+    assert type(scope) is dict
+    assert scope["state"] is not state
+
+
+@pytest.mark.parametrize(("scheme", "expected"), [("http", "ws"), ("https", "wss")])
+def test_websocket_scope_has_its_own_scheme(impl, scheme, expected):
+    assert make_websocket_scope(impl, b"/", scheme)["scheme"] == expected
+
+
+def test_websocket_scope_without_lifespan_has_no_state(impl):
+    assert "state" not in make_websocket_scope(impl, b"/")
+
+
+def test_websocket_scope_is_mounted_like_that_of_a_request(impl):
+    scope = make_websocket_scope(impl, b"/x", root_path="/api", root_path_mode="prepend")
+    assert (scope["root_path"], scope["path"], scope["raw_path"]) == ("/api", "/api/x", b"/api/x")
+
+
+def test_websocket_scopes_share_nothing_with_those_of_requests(impl):
+    factory = impl.scope.ScopeFactory("https", SERVER, CLIENT, {"a": 1}, {})
+    head = impl.http1_head.RequestHead("GET", b"/", "1.1", [])
+    first = factory.websocket(head, [])
+    for name in ("state", "asgi", "extensions"):
+        first[name]["mine"] = {}
+    assert "mine" not in str(factory.websocket(head, []))
+    scope = factory.http(head)
+    assert (scope["type"], scope["scheme"], scope["method"]) == ("http", "https", "GET")
+    assert "mine" not in str(scope)
