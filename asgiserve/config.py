@@ -38,6 +38,7 @@ RESPONSES = "Responses"
 PROXIES = "Behind a proxy"
 LIMITS = "Limits"
 TIMEOUTS = "Time-outs"
+WEBSOCKET = "WebSocket"
 LOGGING = "Logging"
 
 TRUSTED_BY_DEFAULT = "127.0.0.1,::1"
@@ -247,6 +248,34 @@ class Config:
     )
     timeout_lifespan_shutdown: float | None = option(
         30, optional(seconds()), TIMEOUTS, "Time for the application's shutdown; none: no limit."
+    )
+
+    ws: str = option(
+        "auto",
+        server_kinds.WS,
+        WEBSOCKET,
+        "Serve WebSockets; none answers their handshakes as plain requests.",
+    )
+    ws_max_size: int = option(
+        16 * 1024 * 1024, size(1), WEBSOCKET, "Largest message, inflated; above it close code 1009."
+    )
+    ws_max_queue: int = option(
+        32, integer(1), WEBSOCKET, "Messages that wait for the application before reading pauses."
+    )
+    ws_ping_interval: float | None = option(
+        20.0,
+        optional(seconds(is_zero_allowed=True)),
+        WEBSOCKET,
+        "Time between pings; none or 0: no pings.",
+    )
+    ws_ping_timeout: float | None = option(
+        20.0,
+        optional(seconds(is_zero_allowed=True)),
+        WEBSOCKET,
+        "Time for the answer to a ping, then close code 1011; none or 0: no limit.",
+    )
+    ws_per_message_deflate: bool = option(
+        True, kinds.SWITCH, WEBSOCKET, "Compress messages where the client offers it (RFC 7692)."
     )
 
     log_config: Mapping[str, Any] | str | os.PathLike[str] | RawConfigParser | IO[Any] | None = (

@@ -22,10 +22,13 @@ from asgiserve.option_kinds import (
     to_text,
 )
 
-__all__ = ["APP", "BINDS", "FIELDS", "HOSTS", "LOG_CONFIG", "LOG_LEVEL", "LOOP", "ROOT_PATH"]
+__all__ = ["APP", "BINDS", "FIELDS", "HOSTS", "LOG_CONFIG", "LOG_LEVEL", "LOOP", "ROOT_PATH", "WS"]
 
 LOG_LEVEL_NAMES = ("critical", "error", "warning", "info", "debug", "trace")
 LOOP_NAMES = ("auto", "asyncio", "uvloop", "none")
+WS_NAMES = ("auto", "none")
+# uvicorn's names for its WebSocket layers: those who come from it still get WebSockets.
+UVICORN_WS_NAMES = frozenset({"websockets", "websockets-sansio", "wsproto"})
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 section 5.5
@@ -111,6 +114,11 @@ def _to_loop(value: Any) -> str:
     return str(value) if value in LOOP_NAMES else _to_import_string(value)
 
 
+def _to_ws(value: Any) -> str:
+    word = to_text(value).lower()
+    return "auto" if word in UVICORN_WS_NAMES else str(choice(*WS_NAMES).convert(word))
+
+
 def _to_root_path(value: Any) -> str:
     path = to_text(value).rstrip("/")
     if path and (not path.startswith("/") or not path.isprintable() or set(path) & set("?#")):
@@ -153,3 +161,4 @@ LOOP = Kind(
 ROOT_PATH = Kind(
     _to_root_path, "a path that begins with / and has no ?, # or control characters", "PATH"
 )
+WS = Kind(_to_ws, f"one of {', '.join(WS_NAMES)}", "|".join(WS_NAMES), choices=WS_NAMES)

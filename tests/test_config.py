@@ -27,6 +27,9 @@ def test_defaults_are_uvicorns_where_it_has_the_option():
     assert config.forwarded_allow_ips == ["127.0.0.1", "::1"]
     assert config.log_config is LOGGING_CONFIG
     assert (config.access_log, config.proxy_headers, config.server_header) == (True, True, True)
+    assert (config.ws, config.ws_max_size, config.ws_max_queue) == ("auto", 16777216, 32)
+    assert (config.ws_ping_interval, config.ws_ping_timeout) == (20.0, 20.0)
+    assert config.ws_per_message_deflate is True
 
 
 @pytest.mark.parametrize(
@@ -53,6 +56,17 @@ def test_defaults_are_uvicorns_where_it_has_the_option():
         ("interface", "ASGI3", "asgi3"),
         ("loop", "uvloop", "uvloop"),
         ("loop", "my.loops:make", "my.loops:make"),
+        ("ws", "none", "none"),
+        ("ws", "Auto", "auto"),
+        ("ws", "websockets", "auto"),
+        ("ws", "websockets-sansio", "auto"),
+        ("ws", "wsproto", "auto"),
+        ("ws_max_size", "1", 1),
+        ("ws_ping_interval", None, None),
+        ("ws_ping_interval", "none", None),
+        ("ws_ping_timeout", "0", 0),
+        ("ws_ping_timeout", 0.5, 0.5),
+        ("ws_per_message_deflate", "no", False),
         ("log_level", "DEBUG", "debug"),
         ("log_level", "15", 15),
         ("log_level", 5, 5),
@@ -126,6 +140,15 @@ def test_file_options_want_a_file_that_is_there(tmp_path):
         ("timeout_keep_alive", None),
         ("timeout_write", 0),
         ("timeout_request_header", "soon"),
+        ("ws", "h11"),
+        ("ws", None),
+        ("ws", True),
+        ("ws_max_size", 0),
+        ("ws_max_size", None),
+        ("ws_max_queue", 0),
+        ("ws_ping_interval", -1),
+        ("ws_ping_timeout", "soon"),
+        ("ws_per_message_deflate", None),
         ("log_level", "loud"),
         ("log_level", -1),
         ("log_level", True),

@@ -61,6 +61,7 @@ def test_every_option_can_come_from_the_environment(empty_directory):
         "root_path_mode": "keep",
         "uds": "s",
         "uds_permissions": "600",
+        "ws": "none",
     }
     for name, option in OPTIONS.items():
         text = texts.get(name, "true" if option.kind.is_switch else "7")
