@@ -250,6 +250,14 @@ def test_deflated_messages_without_takeover_are_all_alike():
     assert deflater.deflate(JSON) == deflater.deflate(JSON)
 
 
+def test_large_message_is_deflated_when_its_middle_can_be():
+    random_bytes = os.urandom(40000)
+    deflater, inflater = Deflater(TAKEOVER), Inflater(TAKEOVER)
+    assert deflater.deflate(random_bytes) is None
+    for data in (JSON, JSON * 200, bytes(20000) + JSON + random_bytes[:20000], JSON):
+        assert inflater.inflate(deflater.deflate(data), True, PLENTY) == data
+
+
 @pytest.mark.parametrize("params", [TAKEOVER, NO_TAKEOVER, DeflateParams(False, False, 9, 15)])
 def test_message_that_does_not_pay_stays_out_of_the_window(params):
     random_bytes = os.urandom(3000)
