@@ -100,9 +100,11 @@ class DefaultFormatter(LevelFormatter):
 
 
 class AccessFormatter(LevelFormatter):
-    """The formatter of access lines, with uvicorn's names and two more.
+    """The formatter of access lines, with uvicorn's names and three more.
 
-    Adds ``client_addr``, ``request_line``, ``status_code``, ``body_bytes`` and ``duration``.
+    Adds ``client_addr``, ``request_line``, ``status_code``, ``body_bytes``, ``duration`` and
+    ``counts``, which is ``body_bytes``, or at the end of a WebSocket its messages each way;
+    ``status_code`` is then the close code.
     """
 
     def stream(self) -> TextIO | None:
@@ -110,14 +112,19 @@ class AccessFormatter(LevelFormatter):
         return sys.stdout
 
     def status_text(self, status: int) -> str:
-        """*status*, coloured by its class."""
-        return self.paint(str(status), STATUS_COLORS[status // 100 % 10])
+        """*status*, coloured by its class; a close code, of four digits, by its first."""
+        unit = 100 if status < 1000 else 1000
+        return self.paint(str(status), STATUS_COLORS[status // unit % 10])
 
     def additions(self, record: logging.LogRecord) -> dict[str, Any]:
         """The parts of a request; a record of other making is its own request line."""
         additions = super().additions(record)
         duration_s = getattr(record, "duration_s", None)
         additions["body_bytes"] = getattr(record, "body_bytes", "-")
+        additions["counts"] = additions["body_bytes"]
+        if hasattr(record, "received_messages") and hasattr(record, "sent_messages"):
+            messages = f"{record.received_messages} received {record.sent_messages} sent"
+            additions["counts"] = messages
         additions["duration"] = "-" if duration_s is None else format_duration(duration_s)
         if not isinstance(record.args, tuple) or len(record.args) != 5:
             message = record.getMessage()

@@ -10,7 +10,7 @@ TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 ERROR_FORMAT = "%(levelprefix)s %(asctime)s %(message)s"
 ACCESS_FORMAT = (
     '%(levelprefix)s %(asctime)s %(client_addr)s - "%(request_line)s" '
-    "%(status_code)s %(body_bytes)s %(duration)s"
+    "%(status_code)s %(counts)s %(duration)s"
 )
 
 LOGGING_CONFIG: dict[str, Any] = {

@@ -19,3 +19,13 @@ cdef class AccessLines:
         unsigned long long body_bytes,
         double duration_s,
     ) except -1
+
+    cpdef object write_websocket_end(
+        self,
+        str client,
+        bytes target,
+        unsigned int code,
+        unsigned long long received_messages,
+        unsigned long long sent_messages,
+        double duration_s,
+    )

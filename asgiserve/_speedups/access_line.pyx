@@ -1,5 +1,5 @@
 # cython: language_level=3, freethreading_compatible=True
-"""Accelerated twin of ``codecs/access_line.py``: a finished request as one line for the log."""
+"""Accelerated twin of ``codecs/access_line.py``: a finished request or WebSocket as one line."""
 
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE, PyByteArray_Resize
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -20,7 +20,8 @@ cdef extern from "Python.h":
     Py_ssize_t PyUnicode_GET_LENGTH(str text)
 
 cdef enum:
-    MAX_PARTS = 24  # `write` adds 21
+    MAX_PARTS = 24  # a WebSocket's line has as many, a request's 21
+    MAX_NUMBERS = 5  # as many as in a WebSocket's line
     MAX_DIGITS = 20  # of a 64-bit number
 
 cdef struct Parts:
@@ -29,6 +30,8 @@ cdef struct Parts:
     Py_ssize_t sizes[MAX_PARTS]
     int count
     Py_ssize_t total_size
+    char digits[MAX_NUMBERS][MAX_DIGITS]
+    int number_count
 
 cdef unsigned char[256] IS_SAFE_TARGET_BYTE
 cdef unsigned char[256] IS_SAFE_CLIENT_CHAR
@@ -83,43 +86,54 @@ cdef class AccessLines:
         double duration_s,
     ) except -1:
         cdef Parts parts
-        cdef char[MAX_DIGITS] status_digits
-        cdef char[MAX_DIGITS] body_digits
-        cdef char[MAX_DIGITS] whole_digits
-        cdef char[MAX_DIGITS] fraction_digits
         if PyByteArray_GET_SIZE(self._lines) == 0 and not self.begin_batch():
             self.write_record(client, method, target, http_version, status, body_bytes, duration_s)
             return 0
         cdef str safe_client = make_safe_client(client)
         cdef bytes safe_target = make_safe_target(target)
         cdef bytes status_color = self._status_colors[status // 100]
-        cdef unsigned long long hundredths = 0
-        if duration_s > 0:
-            hundredths = <unsigned long long>(duration_s * 100_000)
-        parts.count = 0
-        parts.total_size = 0
-        add_bytes(&parts, self.prefix)
-        add_text(&parts, safe_client)
-        add_part(&parts, b' - "', 4)
-        add_bytes(&parts, self._bold)
-        add_text(&parts, method)
-        add_part(&parts, b" ", 1)
-        add_bytes(&parts, safe_target)
-        add_part(&parts, b" HTTP/", 6)
-        add_text(&parts, http_version)
-        add_bytes(&parts, self._reset)
-        add_part(&parts, b'" ', 2)
+        begin_line(&parts, self, safe_client, method, safe_target, http_version)
         add_bytes(&parts, status_color)
-        add_number(&parts, status_digits, status, 1)
+        add_number(&parts, status, 1)
         add_bytes(&parts, self._reset)
         add_part(&parts, b" ", 1)
-        add_number(&parts, body_digits, body_bytes, 1)
-        add_part(&parts, b" ", 1)
-        add_number(&parts, whole_digits, hundredths // 100, 1)
-        add_part(&parts, b".", 1)
-        add_number(&parts, fraction_digits, hundredths % 100, 2)
-        add_part(&parts, b"ms\n", 3)
+        add_number(&parts, body_bytes, 1)
+        add_duration(&parts, duration_s)
         return append_parts(self._lines, &parts)
+
+    cpdef object write_websocket_end(
+        self,
+        str client,
+        bytes target,
+        unsigned int code,
+        unsigned long long received_messages,
+        unsigned long long sent_messages,
+        double duration_s,
+    ):
+        """Add the line of one WebSocket that has ended."""
+        cdef Parts parts
+        if client is None or target is None:
+            raise TypeError("client and target must not be None")
+        if PyByteArray_GET_SIZE(self._lines) == 0 and not self.begin_batch():
+            self.write_websocket_record(
+                client, target, code, received_messages, sent_messages, duration_s
+            )
+            return None
+        cdef str safe_client = make_safe_client(client)
+        cdef bytes safe_target = make_safe_target(target)
+        cdef bytes code_color = self._status_colors[code // 1000]
+        begin_line(&parts, self, safe_client, "WEBSOCKET", safe_target, "1.1")
+        add_bytes(&parts, code_color)
+        add_number(&parts, code, 1)
+        add_bytes(&parts, self._reset)
+        add_part(&parts, b" ", 1)
+        add_number(&parts, received_messages, 1)
+        add_part(&parts, b" received ", 10)
+        add_number(&parts, sent_messages, 1)
+        add_part(&parts, b" sent", 5)
+        add_duration(&parts, duration_s)
+        append_parts(self._lines, &parts)
+        return None
 
     def take(self):
         """Give the lines that were collected, and forget them."""
@@ -135,6 +149,12 @@ cdef class AccessLines:
         self, client, method, target, http_version, status, body_bytes, duration_s
     ):
         """Hook that logs a request in place of a line, when `begin_batch` says so."""
+        raise NotImplementedError
+
+    def write_websocket_record(
+        self, client, target, code, received_messages, sent_messages, duration_s
+    ):
+        """Hook that logs the end of a WebSocket in place of a line, as `write_record` does."""
         raise NotImplementedError
 
 
@@ -168,6 +188,44 @@ cdef inline bint is_made_of(
     return True
 
 
+cdef inline int begin_line(
+    Parts* parts,
+    AccessLines lines,
+    str safe_client,
+    str method,
+    bytes safe_target,
+    str http_version,
+) except -1:
+    """Make *parts* what all lines have before the status."""
+    parts.count = 0
+    parts.total_size = 0
+    parts.number_count = 0
+    add_bytes(parts, lines.prefix)
+    add_text(parts, safe_client)
+    add_part(parts, b' - "', 4)
+    add_bytes(parts, lines._bold)
+    add_text(parts, method)
+    add_part(parts, b" ", 1)
+    add_bytes(parts, safe_target)
+    add_part(parts, b" HTTP/", 6)
+    add_text(parts, http_version)
+    add_bytes(parts, lines._reset)
+    add_part(parts, b'" ', 2)
+    return 0
+
+
+cdef inline void add_duration(Parts* parts, double duration_s) noexcept:
+    """Add what all lines end with."""
+    cdef unsigned long long hundredths = 0
+    if duration_s > 0:
+        hundredths = <unsigned long long>(duration_s * 100_000)
+    add_part(parts, b" ", 1)
+    add_number(parts, hundredths // 100, 1)
+    add_part(parts, b".", 1)
+    add_number(parts, hundredths % 100, 2)
+    add_part(parts, b"ms\n", 3)
+
+
 cdef inline void add_part(Parts* parts, const char* start, Py_ssize_t size) noexcept:
     parts.starts[parts.count] = start
     parts.sizes[parts.count] = size
@@ -187,10 +245,12 @@ cdef inline int add_text(Parts* parts, str part) except -1:
 
 
 cdef inline void add_number(
-    Parts* parts, char* digits, unsigned long long number, int min_digits
+    Parts* parts, unsigned long long number, int min_digits
 ) noexcept:
-    """Add *number* in decimal; *digits* has room for MAX_DIGITS and outlives *parts*."""
+    """Add *number* in decimal."""
+    cdef char* digits = parts.digits[parts.number_count]
     cdef int first = MAX_DIGITS
+    parts.number_count += 1
     while number or min_digits > 0:
         first -= 1
         digits[first] = 48 + <char>(number % 10)  # 48: "0"

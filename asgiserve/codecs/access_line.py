@@ -1,4 +1,4 @@
-"""Access lines: a finished request as one line of bytes for the log.
+"""Access lines: a finished request or WebSocket as one line of bytes for the log.
 
 Where lines go, and when, is not decided here: ``server/access_log.py`` fills the hooks.
 """
@@ -16,7 +16,8 @@ class AccessLines:
     Args:
         bold: what comes before a request line, on a terminal an escape sequence.
         reset: what comes after a request line and a status.
-        status_colors: what comes before a status, ten of them: one for each first digit.
+        status_colors: what comes before a status or a close code, ten of them: one for each
+            first digit.
 
     Attributes:
         prefix: what each line begins with: level and time.
@@ -60,21 +61,38 @@ class AccessLines:
         if not self._lines and not self.begin_batch():
             self.write_record(client, method, target, http_version, status, body_bytes, duration_s)
             return
-        status_color = self._status_colors[status // 100]
-        self._lines += b'%b%b - "%b%b %b HTTP/%b%b" %b%d%b %d %b\n' % (
-            self.prefix,
-            escape_client(client).encode("ascii"),
-            self._bold,
-            method.encode("ascii"),
-            escape_target(target).encode("ascii"),
-            http_version.encode("ascii"),
-            self._reset,
-            status_color,
-            status,
-            self._reset,
-            body_bytes,
-            format_duration(duration_s).encode("ascii"),
-        )
+        status_text = b"%b%d" % (self._status_colors[status // 100], status)
+        counts = b"%d" % body_bytes
+        self._add_line(client, method, target, http_version, status_text, counts, duration_s)
+
+    def write_websocket_end(
+        self,
+        client: str,
+        target: bytes,
+        code: int,
+        received_messages: int,
+        sent_messages: int,
+        duration_s: float,
+    ) -> None:
+        """Add the line of one WebSocket that has ended.
+
+        Args:
+            client: as in `write`.
+            target: as in `write`.
+            code: the close code (RFC 6455 section 7.4), of four digits.
+            received_messages: how many the peer has sent.
+            sent_messages: how many the application has sent.
+            duration_s: the time from the handshake's head to the end.
+        """
+        if not self._lines and not self.begin_batch():
+            self.write_websocket_record(
+                client, target, code, received_messages, sent_messages, duration_s
+            )
+            return
+        code_text = b"%b%d" % (self._status_colors[code // 1000], code)
+        counts = b"%d received %d sent" % (received_messages, sent_messages)
+        # The handshake knows no other version than 1.1.
+        self._add_line(client, "WEBSOCKET", target, "1.1", code_text, counts, duration_s)
 
     def take(self) -> bytes:
         """Give the lines that were collected, and forget them."""
@@ -98,3 +116,39 @@ class AccessLines:
     ) -> None:
         """Hook that logs a request in place of a line, when `begin_batch` says so."""
         raise NotImplementedError
+
+    def write_websocket_record(
+        self,
+        client: str,
+        target: bytes,
+        code: int,
+        received_messages: int,
+        sent_messages: int,
+        duration_s: float,
+    ) -> None:
+        """Hook that logs the end of a WebSocket in place of a line, as `write_record` does."""
+        raise NotImplementedError
+
+    def _add_line(
+        self,
+        client: str,
+        method: str,
+        target: bytes,
+        http_version: str,
+        status_text: bytes,
+        counts: bytes,
+        duration_s: float,
+    ) -> None:
+        self._lines += b'%b%b - "%b%b %b HTTP/%b%b" %b%b %b %b\n' % (
+            self.prefix,
+            escape_client(client).encode("ascii"),
+            self._bold,
+            method.encode("ascii"),
+            escape_target(target).encode("ascii"),
+            http_version.encode("ascii"),
+            self._reset,
+            status_text,
+            self._reset,
+            counts,
+            format_duration(duration_s).encode("ascii"),
+        )

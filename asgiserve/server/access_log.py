@@ -2,6 +2,7 @@
 
 That is so while the default handler of ``asgiserve.access`` is in place; any other logging
 configuration gets an ordinary record for each request, with the arguments that uvicorn gives.
+A WebSocket has two lines or records: its handshake's, which is a request's, and one at its end.
 """
 
 from __future__ import annotations
@@ -108,6 +109,32 @@ class AccessLog(access_line.AccessLines):
             http_version,
             status,
             extra={"body_bytes": body_bytes, "duration_s": duration_s},
+        )
+
+    def write_websocket_record(
+        self,
+        client: str,
+        target: bytes,
+        code: int,
+        received_messages: int,
+        sent_messages: int,
+        duration_s: float,
+    ) -> None:
+        """Log the end of one WebSocket through `logging`."""
+        # The five arguments of a request; and `body_bytes`, for formats that name it.
+        logger.info(
+            '%s - "%s %s HTTP/%s" %d',
+            escape_client(client),
+            "WEBSOCKET",
+            escape_target(target),
+            "1.1",
+            code,
+            extra={
+                "body_bytes": 0,
+                "received_messages": received_messages,
+                "sent_messages": sent_messages,
+                "duration_s": duration_s,
+            },
         )
 
     def flush(self) -> None:

@@ -21,8 +21,23 @@ REQUEST = {
 }
 
 
+WEBSOCKET = {
+    "client": "192.0.2.1:5000",
+    "target": b"/chat?x=1",
+    "code": 1000,
+    "received_messages": 12,
+    "sent_messages": 34,
+    "duration_s": 5.231,
+}
+
+
 def write_one(lines, **changes):
     lines.write(*{**REQUEST, **changes}.values())
+    return lines.take()
+
+
+def write_end(lines, **changes):
+    lines.write_websocket_end(*{**WEBSOCKET, **changes}.values())
     return lines.take()
 
 
@@ -134,3 +149,83 @@ def test_hook_can_ask_for_records_instead(impl):
     lines.write(*REQUEST.values())
     assert lines.requests == [tuple(REQUEST.values())] * 2
     assert lines.take() == b""
+
+
+# WebSockets -----------------------------------------------------------------------------------
+
+
+def test_line_of_a_websocket_holds_close_code_messages_and_duration(impl):
+    assert write_end(impl.access_line.AccessLines()) == (
+        b'192.0.2.1:5000 - "WEBSOCKET /chat?x=1 HTTP/1.1" 1000 12 received 34 sent 5231.00ms\n'
+    )
+
+
+def test_close_code_is_coloured_by_its_first_digit(impl):
+    colors = tuple(b"<%d>" % digit for digit in range(10))
+    lines = impl.access_line.AccessLines(b"<b>", b"</>", colors)
+    line = b'"<b>WEBSOCKET /chat?x=1 HTTP/1.1</>" <%d>%d</> 12 received '
+    for code in (1000, 1015, 3000, 4999):
+        assert line % (code // 1000, code) in write_end(lines, code=code)
+
+
+@given(
+    client=st.text(max_size=40),
+    target=st.binary(max_size=300),
+    code=st.integers(1000, 4999),
+    received_messages=st.integers(0, 2**63 - 1),
+    sent_messages=st.integers(0, 2**63 - 1),
+    duration_s=st.floats(0, 1e9),
+)
+def test_no_websocket_can_forge_a_line(impl, client, target, **numbers):
+    line = write_end(impl.access_line.AccessLines(), client=client, target=target, **numbers)
+    assert line.decode("ascii") == (
+        f'{escape_client(client)} - "WEBSOCKET {escape_target(target)} HTTP/1.1" '
+        f"{numbers['code']} {numbers['received_messages']} received "
+        f"{numbers['sent_messages']} sent {format_duration(numbers['duration_s'])}\n"
+    )
+    assert re.fullmatch(
+        r'\S* - "WEBSOCKET \S* HTTP/1.1" \d{4} \d+ received \d+ sent \d+\.\d\dms\n',
+        line.decode("ascii"),
+    )
+
+
+@pytest.mark.parametrize("name", ["client", "target"])
+def test_end_of_a_websocket_needs_client_and_target(impl, name):
+    lines = impl.access_line.AccessLines()
+    # The compiled connection calls it without checks of its own.
+    with pytest.raises((AttributeError, TypeError)):
+        write_end(lines, **{name: None})
+    assert lines.take() == b""
+
+
+def test_lines_of_requests_and_websockets_share_a_batch(impl):
+    class Counted(impl.access_line.AccessLines):
+        batches = 0
+
+        def begin_batch(self):
+            self.batches += 1
+            return True
+
+    lines = Counted()
+    lines.write_websocket_end(*WEBSOCKET.values())
+    lines.write(*REQUEST.values())
+    lines.write_websocket_end(*WEBSOCKET.values())
+    assert [line.split()[2] for line in lines.take().splitlines()] == [
+        b'"WEBSOCKET',
+        b'"GET',
+        b'"WEBSOCKET',
+    ]
+    assert lines.batches == 1
+
+
+def test_hook_can_ask_for_records_of_websockets_instead(impl):
+    class Records(impl.access_line.AccessLines):
+        def begin_batch(self):
+            return False
+
+        def write_websocket_record(self, *end):
+            self.end = end
+
+    lines = Records()
+    assert write_end(lines) == b""
+    assert lines.end == tuple(WEBSOCKET.values())

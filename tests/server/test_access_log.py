@@ -23,6 +23,8 @@ __all__ = ["restored_logging"]
 
 REQUEST = ("192.0.2.1:5", "GET", b"/a?b", "1.1", 200, 13, 0.000_5)
 HOSTILE = ('x"\n', "GET", b'/"\r\n\x1b[31m\xff', "1.0", 503, 0, 2.0)
+WEBSOCKET = ("192.0.2.1:5", b"/chat", 1000, 12, 34, 5.231)
+HOSTILE_WEBSOCKET = ('x"\n', b'/"\r\n\x1b[31m\xff', 4404, 0, 2**40, 0.0)
 logger = logging.getLogger("asgiserve.access")
 
 
@@ -145,17 +147,27 @@ def make_other_formatter():
 @pytest.mark.parametrize(
     "change", [make_silent_filter, make_silent_handler_filter, make_other_formatter]
 )
-@pytest.mark.parametrize("request_", [REQUEST, HOSTILE], ids=["plain", "hostile"])
-def test_records_look_like_lines(loop, pipe, use_colors, change, request_):
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [
+        ("write", REQUEST),
+        ("write", HOSTILE),
+        ("write_websocket_end", WEBSOCKET),
+        ("write_websocket_end", HOSTILE_WEBSOCKET),
+    ],
+    ids=["request", "hostile-request", "websocket", "hostile-websocket"],
+)
+def test_records_look_like_lines(loop, pipe, use_colors, change, method, arguments):
     """The fast lane and the slow one, which any change of the logger turns to."""
     log = start(loop, pipe.stdout, use_colors=use_colors)
-    log.write(*request_)
+    write = getattr(log, method)
+    write(*arguments)
     log.flush()
     line = pipe.read()
     change()
     if change is make_other_formatter:
         logger.handlers[0].formatter.use_colors = use_colors
-    log.write(*request_)
+    write(*arguments)
     record_line = pipe.read()
     time = slice(line.index(b"20"), line.index(b"20") + 19)
     assert line.count(b"\n") == 1
@@ -185,6 +197,21 @@ def test_second_handler_gets_records_with_the_arguments_of_uvicorn(loop, pipe):
     assert (record.body_bytes, record.duration_s) == (13, 0.000_5)
     assert record.getMessage() == '192.0.2.1:5 - "GET /a?b HTTP/1.1" 200'
     assert pipe.read().endswith(b" 200 13 0.50ms\n")
+
+
+def test_record_of_a_websocket_has_the_arguments_of_a_request(loop, pipe):
+    log = start(loop, pipe.stdout)
+    records = []
+    handler = logging.Handler()
+    handler.emit = records.append
+    logger.addHandler(handler)
+    log.write_websocket_end(*WEBSOCKET)
+    (record,) = records
+    assert record.args == ("192.0.2.1:5", "WEBSOCKET", "/chat", "1.1", 1000)
+    assert (record.received_messages, record.sent_messages) == (12, 34)
+    assert (record.body_bytes, record.duration_s) == (0, 5.231)
+    assert record.getMessage() == '192.0.2.1:5 - "WEBSOCKET /chat HTTP/1.1" 1000'
+    assert pipe.read().endswith(b'"WEBSOCKET /chat HTTP/1.1" 1000 12 received 34 sent 5231.00ms\n')
 
 
 def test_level_raised_while_serving_silences(loop, pipe):
