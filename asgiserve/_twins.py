@@ -23,6 +23,8 @@ if TYPE_CHECKING:
         http1_head,
         http1_parser,
         http_date,
+        ws_frames,
+        ws_messages,
     )
     from asgiserve.connection import context, flow_control, http1_connection, http1_cycle
 
@@ -45,6 +47,8 @@ __all__ = [
     "load_column",
     "ready",
     "scope",
+    "ws_frames",
+    "ws_messages",
 ]
 
 Column = Literal["compiled", "pure"]
@@ -67,6 +71,8 @@ TWINNED = {
     "http_date": "asgiserve.codecs.http_date",
     "ready": "asgiserve.asgi.ready",
     "scope": "asgiserve.asgi.scope",
+    "ws_frames": "asgiserve.codecs.ws_frames",
+    "ws_messages": "asgiserve.codecs.ws_messages",
 }
 
 

@@ -162,6 +162,8 @@ def test_pure_twins_keep_their_fields_in_slots(twins):
 # Fields that only one column needs, by class: those of the pure twin, those of the compiled one.
 OWN_FIELDS: dict[str, tuple[set[str], set[str]]] = {
     "DefaultFields": (set(), {"_extra_names"}),
+    # Sizes stand beside C arrays.
+    "MessageReader": (set(), {"_control_size", "_has_frame", "_partial_size", "_room", "_size"}),
     # What C asks of a head.
     "RequestHead": (set(), {"body_size", "is_head_method", "is_http_1_0"}),
     # The compiled one feeds llhttp, the pure one knows the grammar.
