@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from asgiserve.asgi import cycle, http_cycle, ready, scope
+    from asgiserve.asgi import cycle, http_cycle, ready, scope, ws_cycle
     from asgiserve.codecs import (
         access_line,
         header_fields,
@@ -26,7 +26,14 @@ if TYPE_CHECKING:
         ws_frames,
         ws_messages,
     )
-    from asgiserve.connection import context, flow_control, http1_connection, http1_cycle
+    from asgiserve.connection import (
+        context,
+        flow_control,
+        http1_connection,
+        http1_cycle,
+        ws_connection,
+        ws_wire_cycle,
+    )
 
 __all__ = [
     "COLUMN",
@@ -47,8 +54,11 @@ __all__ = [
     "load_column",
     "ready",
     "scope",
+    "ws_connection",
+    "ws_cycle",
     "ws_frames",
     "ws_messages",
+    "ws_wire_cycle",
 ]
 
 Column = Literal["compiled", "pure"]
@@ -71,8 +81,11 @@ TWINNED = {
     "http_date": "asgiserve.codecs.http_date",
     "ready": "asgiserve.asgi.ready",
     "scope": "asgiserve.asgi.scope",
+    "ws_connection": "asgiserve.connection.ws_connection",
+    "ws_cycle": "asgiserve.asgi.ws_cycle",
     "ws_frames": "asgiserve.codecs.ws_frames",
     "ws_messages": "asgiserve.codecs.ws_messages",
+    "ws_wire_cycle": "asgiserve.connection.ws_wire_cycle",
 }
 
 

@@ -161,6 +161,8 @@ def test_pure_twins_keep_their_fields_in_slots(twins):
 
 # Fields that only one column needs, by class: those of the pure twin, those of the compiled one.
 OWN_FIELDS: dict[str, tuple[set[str], set[str]]] = {
+    # Who waits for an event: coroutines, or futures of the loop.
+    "Cycle": ({"_event_waiters"}, {"_loop", "_wakeups"}),
     "DefaultFields": (set(), {"_extra_names"}),
     # Sizes stand beside C arrays.
     "MessageReader": (set(), {"_control_size", "_has_frame", "_partial_size", "_room", "_size"}),

@@ -26,11 +26,17 @@ cdef class WorkerContext:
     cdef readonly Py_ssize_t max_fields
     cdef readonly Py_ssize_t max_head_bytes
     cdef readonly Py_ssize_t max_target_bytes
+    cdef readonly int ping_ticks
+    cdef readonly int pong_ticks
     cdef public long long requests_total
     cdef readonly str root_path
     cdef readonly str root_path_mode
+    cdef readonly bint serves_websocket
     cdef readonly dict state
     cdef readonly TaskStarter task_starter
     cdef readonly set tasks
     cdef readonly WriteBatch write_batch
     cdef readonly int write_ticks
+    cdef readonly bint ws_deflate
+    cdef readonly Py_ssize_t ws_max_queue
+    cdef readonly Py_ssize_t ws_max_size

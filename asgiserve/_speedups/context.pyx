@@ -63,6 +63,12 @@ cdef class WorkerContext:
         self.keep_alive_ticks = to_ticks(config.timeout_keep_alive)
         self.body_ticks = to_ticks(config.timeout_request_body)
         self.write_ticks = to_ticks(config.timeout_write)
+        self.serves_websocket = config.ws != "none"
+        self.ws_max_size = config.ws_max_size
+        self.ws_max_queue = config.ws_max_queue
+        self.ws_deflate = bool(config.ws_per_message_deflate)
+        self.ping_ticks = to_ticks(config.ws_ping_interval) if config.ws_ping_interval else 0
+        self.pong_ticks = to_ticks(config.ws_ping_timeout) if config.ws_ping_timeout else 0
 
 
 def to_ticks(timeout_s):

@@ -16,12 +16,12 @@ cdef class Cycle:
     cdef readonly bint is_disconnected
     cdef readonly bint is_disconnect_told
     cdef readonly bint is_started
-    cdef object _app_waiters
+    cdef object _loop
+    cdef list _wakeups
 
     cpdef object start(self, app, TaskStarter tasks)
     cpdef object disconnect(self)
     cpdef object tell_disconnect(self)
-    cpdef object event_waiters(self)
     cpdef object check_connected(self)
     cdef int _wake(self) except -1
 
@@ -37,6 +37,14 @@ cdef class Cycle:
     cpdef object on_app_done(self, exc)
 
 
+cdef class PendingEvent:
+    cdef Cycle _cycle
+    cdef object _future
+
+    cdef dict _take_event(self)
+
+
 cpdef dict as_dict(message)
 cpdef object take_kind(dict message)
 cpdef bytes as_bytes(data, str key)
+cpdef str as_text(text, str key)

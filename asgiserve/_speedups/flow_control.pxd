@@ -5,6 +5,7 @@ cdef class ReadGate:
     cdef readonly bint is_open
     cdef object _transport
 
+    cpdef object close(self)
     cpdef object update(self, Py_ssize_t held_bytes)
 
 
@@ -37,6 +38,7 @@ cdef class WriteGate:
 
     cpdef object attach(self, transport)
     cpdef object write(self, bytes data)
+    cpdef object write_pieces(self, list pieces)
     cpdef object flush(self)
     cpdef bint must_wait(self) noexcept
     cpdef bint is_torn(self) except? -1

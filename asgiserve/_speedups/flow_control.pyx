@@ -31,6 +31,10 @@ cdef class ReadGate:
         self.is_open = True
         self._transport = transport
 
+    cpdef object close(self):
+        """Pause the socket whatever is held; ``update`` resumes it."""
+        self.update(HIGH_WATER + 1)
+
     cpdef object update(self, Py_ssize_t held_bytes):
         """Say that *held_bytes* of input now wait for the application."""
         if self.is_open:
@@ -111,6 +115,20 @@ cdef class WriteGate:
         else:
             self.flush()
             self._transport_write(data)
+
+    cpdef object write_pieces(self, list pieces):
+        """Write *pieces* as ``write`` does; several, which are large, in one system call."""
+        cdef Py_ssize_t size = 0
+        cdef bytes piece
+        if len(pieces) == 1:
+            self.write(pieces[0])
+        elif pieces:
+            for piece in pieces:
+                size += PyBytes_GET_SIZE(piece)
+            self._written_bytes += size
+            self._turn_bytes += size
+            self.flush()
+            self._transport.writelines(pieces)
 
     cpdef object flush(self):
         """Write what the batch has kept, as has to be done before the transport is closed."""

@@ -2,6 +2,7 @@
 
 from asgiserve._speedups.flow_control cimport ReadGate
 from asgiserve._speedups.http1_cycle cimport CycleOwner, Http1Cycle
+from asgiserve._speedups.http1_head cimport RequestHead
 from asgiserve._speedups.http1_parser cimport RequestParser
 from asgiserve._speedups.scope cimport ScopeFactory
 
@@ -20,6 +21,7 @@ cdef class Http1Connection(CycleOwner):
     cdef RequestParser _parser
     cdef ReadGate _read_gate
     cdef ScopeFactory _scopes
+    cdef object _handshake
     cdef object _transport
     cdef Phase _phase
     cdef int _read_ticks
@@ -34,9 +36,10 @@ cdef class Http1Connection(CycleOwner):
     cdef int _watch_writing(self) except -1
     cdef int _after_feed(self) except -1
     cdef int _start(self, Http1Cycle cycle) except -1
+    cdef int _hand_over(self, RequestHead head) except -1
     cdef int _next_request(self) except -1
     cdef int _refuse(self, error) except -1
-    cdef int _answer(self, int status, str reason) except -1
+    cdef int _answer(self, error) except -1
     cdef int _cut_off(self) except -1
     cdef int _close_after_response(self, bint is_more_expected) except -1
     cdef int _close_unless_serving(self) except -1

@@ -11,6 +11,8 @@ from asgiserve._speedups.scope cimport ScopeFactory
 import logging
 
 from asgiserve._speedups.context import to_ticks
+from asgiserve._speedups.ws_connection import WsConnection
+from asgiserve.codecs.ws_handshake import is_websocket, read_handshake
 from asgiserve.connection.addresses import address_pair, address_text, local_address
 from asgiserve.connection.app_errors import (
     is_disconnect,
@@ -130,7 +132,16 @@ cdef class Http1Connection(CycleOwner):
             )
         if worker.limit_concurrency and worker.active_requests >= worker.limit_concurrency:
             raise HttpRequestError("the server is at its limit of concurrent requests", status=503)
-        cycle.scope = self._scopes.http(head)
+        # A client that has ended its side can ask for no WebSocket.
+        if (
+            head.upgrade is not None
+            and worker.serves_websocket
+            and not self._is_eof
+            and is_websocket(head)
+        ):
+            self._handshake = read_handshake(head, allows_deflate=worker.ws_deflate)
+        else:
+            cycle.scope = self._scopes.http(head)
         self._enter(Phase.REQUEST)
 
     cpdef object on_body(self, bytes data):
@@ -155,7 +166,7 @@ cdef class Http1Connection(CycleOwner):
             self._read_ticks = EOF_GRACE_TICKS if self._is_eof else 0
             cycle.is_continue_due = False
             cycle.end_body(trailers if self.worker.delivers_request_trailers else None)
-            if not cycle.is_started:
+            if not cycle.is_started and self._handshake is None:
                 self._start(cycle)
         elif self._phase == Phase.DRAIN:
             self._next_request()
@@ -204,7 +215,7 @@ cdef class Http1Connection(CycleOwner):
         if cycle.has_started_response():
             self._cut_off()
         else:
-            self._answer(500, "the application failed to answer")
+            self._answer(HttpRequestError("the application failed to answer", status=500))
 
     # What the server calls.
 
@@ -288,6 +299,8 @@ cdef class Http1Connection(CycleOwner):
         """All that came is parsed: start what waited for it, set flow control and time-outs."""
         cdef Http1Cycle cycle = self._cycle
         if cycle is not None and not cycle.is_started:
+            if self._handshake is not None:
+                return self._hand_over(cycle.head)
             self._start(cycle)
         if self._phase == Phase.REQUEST and cycle is not None:
             if self._is_message_complete:
@@ -313,6 +326,18 @@ cdef class Http1Connection(CycleOwner):
         # do.
         app = worker.app if cycle.head.is_forwarded else worker.direct_app
         cycle.start(app, worker.task_starter)
+        return 0
+
+    cdef int _hand_over(self, RequestHead head) except -1:
+        """Let a WebSocket have the transport, and be done."""
+        self._cycle = None
+        self._enter(Phase.CLOSED)
+        self.worker.connections.discard(self)
+        websocket = WsConnection(
+            self.worker, self._transport, self._read_gate, self.write_gate, self.client_text
+        )
+        scope = self._scopes.websocket(head, self._handshake.subprotocols)
+        websocket.take_over(head, self._handshake, scope, self._parser.detach())
         return 0
 
     cdef int _next_request(self) except -1:
@@ -353,10 +378,10 @@ cdef class Http1Connection(CycleOwner):
         elif self._cycle is not None and self._cycle.has_started_response():
             self._cut_off()
         else:
-            self._answer(error.status, error.reason)
+            self._answer(error)
         return 0
 
-    cdef int _answer(self, int status, str reason) except -1:
+    cdef int _answer(self, error) except -1:
         """Answer the current request in the application's stead, and close."""
         cdef WorkerContext worker = self.worker
         cdef Http1Cycle cycle = self._cycle
@@ -364,11 +389,12 @@ cdef class Http1Connection(CycleOwner):
         self._cycle = None
         if cycle is not None:
             is_more_expected = cycle.head.keep_alive
-            cycle.answer(status, reason)
+            cycle.answer(error)
             cycle.log_access()
             cycle.disconnect()
         else:
-            self.write_gate.write(frame_error(status, reason, worker.default_fields, False))
+            status = error.status
+            self.write_gate.write(frame_error(status, error.reason, worker.default_fields, False))
             if worker.access_log is not None:
                 worker.access_log.write(self.client_text, "-", b"-", "1.1", status, 0, 0.0)
         self._close_after_response(is_more_expected)

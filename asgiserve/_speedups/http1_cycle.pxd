@@ -28,5 +28,5 @@ cdef class Http1Cycle(HttpCycle):
     cdef list _trailers_out
 
     cdef int attach(self, CycleOwner owner, RequestHead head) except -1
-    cpdef object answer(self, int status, str reason)
+    cpdef object answer(self, error)
     cpdef object log_access(self)

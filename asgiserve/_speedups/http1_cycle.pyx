@@ -60,12 +60,18 @@ cdef class Http1Cycle(HttpCycle):
         )
         return 0
 
-    cpdef object answer(self, int status, str reason):
+    cpdef object answer(self, error):
         """Answer in the application's stead; nothing of its own may be on the wire."""
         cdef CycleOwner owner = self._owner
-        self._status = status
+        self._status = error.status
         owner.write_gate.write(
-            frame_error(status, reason, owner.worker.default_fields, self.head.is_head_method)
+            frame_error(
+                error.status,
+                error.reason,
+                owner.worker.default_fields,
+                self.head.is_head_method,
+                error.fields,
+            )
         )
 
     cpdef object log_access(self):
@@ -96,8 +102,7 @@ cdef class Http1Cycle(HttpCycle):
         # may or may not send its body, so the next request would have no sure beginning.
         if (owner.worker.is_draining or self.is_continue_due) and not self.has_started_response():
             owner.framer.keep_alive = False
-        for data in owner.framer.frame_body(body, more_body):
-            owner.write_gate.write(data)
+        owner.write_gate.write_pieces(owner.framer.frame_body(body, more_body))
         # An application that sends without a pause never lets the loop call connection_lost().
         if more_body and owner.write_gate.is_torn():
             self.disconnect()

@@ -29,7 +29,7 @@ cdef class RequestParser:
     cpdef object feed(self, bytes data)
     cpdef object pause(self)
     cpdef object resume(self)
-    cpdef object detach(self)
+    cpdef bytes detach(self)
     # The two properties, for C.
     cdef Py_ssize_t count_buffered(self) except -1
     cdef bint has_open_message(self) noexcept

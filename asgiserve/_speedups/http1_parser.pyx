@@ -151,13 +151,14 @@ cdef class RequestParser:
         if kept is not None:
             self._run_guarded(bytes(kept))
 
-    cpdef object detach(self):
+    cpdef bytes detach(self):
         """Let go of the sink, which holds the parser; what is fed from now on is refused."""
+        kept, self._kept = self._kept, None
         self._sink = None
         self._is_paused = False
-        self._kept = None
         self._state = FAILED
         self._error = HttpRequestError("the connection is closed")
+        return b"" if kept is None else bytes(kept)
 
     # What follows has no counterpart of the same name in the pure twin.
 

@@ -17,7 +17,7 @@ from asgiserve.asgi.ready import NOTHING, Failed, ReadyEvent
 from asgiserve.asgi.waits import Waiters, receive_later, send_later, wait_writable
 from asgiserve.errors import AppError, ClientDisconnected
 
-__all__ = ["Cycle", "TaskStarter", "as_bytes", "as_dict", "take_kind"]
+__all__ = ["Cycle", "TaskStarter", "as_bytes", "as_dict", "as_text", "take_kind"]
 
 
 class TaskStarter:
@@ -58,7 +58,7 @@ class Cycle:
     """
 
     __slots__ = (
-        "_app_waiters",
+        "_event_waiters",
         "is_disconnect_told",
         "is_disconnected",
         "is_started",
@@ -72,7 +72,7 @@ class Cycle:
         self.is_started = False
         self.is_disconnected = False
         self.is_disconnect_told = False
-        self._app_waiters: Waiters | None = None
+        self._event_waiters: Waiters | None = None
 
     # What the connection does.
 
@@ -115,7 +115,9 @@ class Cycle:
         if event is not None:
             return ReadyEvent(event, self.give_back)
         self.on_receive_wait()
-        return receive_later(self)
+        if self._event_waiters is None:
+            self._event_waiters = Waiters()
+        return receive_later(self, self._event_waiters)
 
     def send(self, message: Any) -> Awaitable[None]:
         """Take one message."""
@@ -131,20 +133,14 @@ class Cycle:
 
     # What the two above stand on.
 
-    def event_waiters(self) -> Waiters:
-        """The tasks that wait for an event."""
-        if self._app_waiters is None:
-            self._app_waiters = Waiters()
-        return self._app_waiters
-
     def check_connected(self) -> None:
         """Raise ClientDisconnected if the peer is gone."""
         if self.is_disconnected and not self.is_over():
             raise ClientDisconnected("the client has disconnected")
 
     def _wake(self) -> None:
-        if self._app_waiters is not None:
-            self._app_waiters.wake()
+        if self._event_waiters is not None:
+            self._event_waiters.wake()
 
     # The protocol's part.
 
@@ -224,3 +220,10 @@ def as_bytes(data: Any, key: str) -> bytes:
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise AppError(f"{key!r} must be bytes, not {type(data).__name__}")
     return bytes(data)
+
+
+def as_text(text: Any, key: str) -> str:
+    """*text* as a plain str, whatever subclass of it an application uses."""
+    if not isinstance(text, str):
+        raise AppError(f"{key!r} must be str, not {type(text).__name__}")
+    return text if type(text) is str else "".join((text,))

@@ -151,12 +151,17 @@ class RequestParser:
             kept, self._kept = self._kept, b""
             self._parse(kept)
 
-    def detach(self) -> None:
-        """Let go of the sink, which holds the parser; what is fed from now on is refused."""
+    def detach(self) -> bytes:
+        """Let go of the sink, which holds the parser; what is fed from now on is refused.
+
+        Returns:
+            The bytes kept while the parser was paused.
+        """
+        kept, self._kept = self._kept, b""
         self._sink = RequestSink()
         self._is_paused = False
-        self._kept = b""
         self._error = HttpRequestError("the connection is closed")
+        return kept
 
     def _enter(self, state: State) -> None:
         self._state = state

@@ -61,14 +61,20 @@ class WorkerContext:
         "max_fields",
         "max_head_bytes",
         "max_target_bytes",
+        "ping_ticks",
+        "pong_ticks",
         "requests_total",
         "root_path",
         "root_path_mode",
+        "serves_websocket",
         "state",
         "task_starter",
         "tasks",
         "write_batch",
         "write_ticks",
+        "ws_deflate",
+        "ws_max_queue",
+        "ws_max_size",
     )
 
     def __init__(
@@ -116,6 +122,12 @@ class WorkerContext:
         self.keep_alive_ticks = to_ticks(config.timeout_keep_alive)
         self.body_ticks = to_ticks(config.timeout_request_body)
         self.write_ticks = to_ticks(config.timeout_write)
+        self.serves_websocket = config.ws != "none"
+        self.ws_max_size = config.ws_max_size
+        self.ws_max_queue = config.ws_max_queue
+        self.ws_deflate = bool(config.ws_per_message_deflate)
+        self.ping_ticks = to_ticks(config.ws_ping_interval) if config.ws_ping_interval else 0
+        self.pong_ticks = to_ticks(config.ws_ping_timeout) if config.ws_ping_timeout else 0
 
 
 def to_ticks(timeout_s: float) -> int:

@@ -38,6 +38,10 @@ class ReadGate:
         self.is_open = True
         self._transport = transport
 
+    def close(self) -> None:
+        """Pause the socket whatever is held; ``update`` resumes it."""
+        self.update(HIGH_WATER_BYTES + 1)
+
     def update(self, held_bytes: int) -> None:
         """Say that *held_bytes* of input now wait for the application."""
         if self.is_open:
@@ -153,6 +157,17 @@ class WriteGate:
         else:
             self.flush()
             self._transport.write(data)
+
+    def write_pieces(self, pieces: list[bytes]) -> None:
+        """Write *pieces* as ``write`` does; several, which are large, in one system call."""
+        if len(pieces) == 1:
+            self.write(pieces[0])
+        elif pieces:
+            size = sum(map(len, pieces))
+            self._written_bytes += size
+            self._turn_bytes += size
+            self.flush()
+            self._transport.writelines(pieces)
 
     def flush(self) -> None:
         """Write what the batch has kept, as has to be done before the transport is closed."""

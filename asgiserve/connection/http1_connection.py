@@ -13,7 +13,9 @@ from typing import Any
 
 from asgiserve.asgi.scope import ScopeFactory
 from asgiserve.codecs.http1_framing import frame_error
-from asgiserve.codecs.http1_parser import RequestHead, RequestParser
+from asgiserve.codecs.http1_head import RequestHead
+from asgiserve.codecs.http1_parser import RequestParser
+from asgiserve.codecs.ws_handshake import Handshake, is_websocket, read_handshake
 from asgiserve.connection.addresses import address_pair, address_text, local_address
 from asgiserve.connection.app_errors import (
     is_disconnect,
@@ -24,6 +26,7 @@ from asgiserve.connection.app_errors import (
 from asgiserve.connection.context import WorkerContext, to_ticks
 from asgiserve.connection.flow_control import ReadGate
 from asgiserve.connection.http1_cycle import CycleOwner, Http1Cycle
+from asgiserve.connection.ws_connection import WsConnection
 from asgiserve.errors import HttpRequestError
 
 __all__ = ["Http1Connection", "Phase"]
@@ -60,6 +63,7 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
     __slots__ = (
         "_cycle",
         "_drained_bytes",
+        "_handshake",
         "_is_eof",
         "_is_message_complete",
         "_parser",
@@ -81,6 +85,7 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
             self, worker.max_target_bytes, worker.max_head_bytes, worker.max_fields
         )
         self._cycle: Http1Cycle | None = None
+        self._handshake: Handshake | None = None
         self._phase = Phase.NEW
         self._is_eof = False
         self._is_message_complete = False
@@ -182,7 +187,16 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
             )
         if worker.limit_concurrency and worker.active_requests >= worker.limit_concurrency:
             raise HttpRequestError("the server is at its limit of concurrent requests", status=503)
-        cycle.scope = self._scopes.http(head)
+        # A client that has ended its side can ask for no WebSocket.
+        if (
+            head.upgrade is not None
+            and worker.serves_websocket
+            and not self._is_eof
+            and is_websocket(head)
+        ):
+            self._handshake = read_handshake(head, allows_deflate=worker.ws_deflate)
+        else:
+            cycle.scope = self._scopes.http(head)
         self._enter(Phase.REQUEST)
 
     def on_body(self, data: bytes) -> None:
@@ -207,7 +221,7 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
             self._read_ticks = EOF_GRACE_TICKS if self._is_eof else 0
             cycle.is_continue_due = False
             cycle.end_body(trailers if self.worker.delivers_request_trailers else None)
-            if not cycle.is_started:
+            if not cycle.is_started and self._handshake is None:
                 self._start(cycle)
         elif self._phase is Phase.DRAIN:
             self._next_request()
@@ -256,7 +270,7 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
         if cycle.is_response_started:
             self._cut_off()
         else:
-            self._answer(500, "the application failed to answer")
+            self._answer(HttpRequestError("the application failed to answer", status=500))
 
     # What the server calls.
 
@@ -339,6 +353,9 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
         """All that came is parsed: start what waited for it, set flow control and time-outs."""
         cycle = self._cycle
         if cycle is not None and not cycle.is_started:
+            if self._handshake is not None:
+                self._hand_over(cycle.head, self._handshake)
+                return
             self._start(cycle)
         if self._phase is Phase.REQUEST and cycle is not None:
             if self._is_message_complete:
@@ -363,6 +380,17 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
         # do.
         app = worker.app if cycle.head.is_forwarded else worker.direct_app
         cycle.start(app, worker.task_starter)
+
+    def _hand_over(self, head: RequestHead, handshake: Handshake) -> None:
+        """Let a WebSocket have the transport, and be done."""
+        self._cycle = None
+        self._enter(Phase.CLOSED)
+        self.worker.connections.discard(self)
+        websocket = WsConnection(
+            self.worker, self._transport, self._read_gate, self.write_gate, self.client_text
+        )
+        scope = self._scopes.websocket(head, handshake.subprotocols)
+        websocket.take_over(head, handshake, scope, self._parser.detach())
 
     def _next_request(self) -> None:
         self._enter(Phase.IDLE)
@@ -400,20 +428,21 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
         elif self._cycle is not None and self._cycle.is_response_started:
             self._cut_off()
         else:
-            self._answer(error.status, error.reason)
+            self._answer(error)
 
-    def _answer(self, status: int, reason: str) -> None:
+    def _answer(self, error: HttpRequestError) -> None:
         """Answer the current request in the application's stead, and close."""
         worker = self.worker
         cycle, self._cycle = self._cycle, None
         is_more_expected = True
         if cycle is not None:
             is_more_expected = cycle.head.keep_alive
-            cycle.answer(status, reason)
+            cycle.answer(error)
             cycle.log_access()
             cycle.disconnect()
         else:
-            self.write_gate.write(frame_error(status, reason, worker.default_fields, False))
+            status = error.status
+            self.write_gate.write(frame_error(status, error.reason, worker.default_fields, False))
             if worker.access_log is not None:
                 worker.access_log.write(self.client_text, "-", b"-", "1.1", status, 0, 0.0)
         self._close_after_response(is_more_expected)

@@ -17,6 +17,7 @@ from asgiserve.codecs.http1_head import RequestHead
 from asgiserve.codecs.http1_parser import RequestSink
 from asgiserve.connection.context import WorkerContext
 from asgiserve.connection.flow_control import WriteGate
+from asgiserve.errors import HttpRequestError
 
 __all__ = ["CycleOwner", "Http1Cycle"]
 
@@ -79,12 +80,18 @@ class Http1Cycle(HttpCycle):
             head.accepts_trailers,
         )
 
-    def answer(self, status: int, reason: str) -> None:
+    def answer(self, error: HttpRequestError) -> None:
         """Answer in the application's stead; nothing of its own may be on the wire."""
         owner = self._owner
-        self._status = status
+        self._status = error.status
         owner.write_gate.write(
-            frame_error(status, reason, owner.worker.default_fields, self.head.method == "HEAD")
+            frame_error(
+                error.status,
+                error.reason,
+                owner.worker.default_fields,
+                self.head.method == "HEAD",
+                error.fields,
+            )
         )
 
     def log_access(self) -> None:
@@ -115,8 +122,7 @@ class Http1Cycle(HttpCycle):
         # may or may not send its body, so the next request would have no sure beginning.
         if (owner.worker.is_draining or self.is_continue_due) and not self.is_response_started:
             owner.framer.keep_alive = False
-        for data in owner.framer.frame_body(body, more_body):
-            owner.write_gate.write(data)
+        owner.write_gate.write_pieces(owner.framer.frame_body(body, more_body))
         # An application that sends without a pause never lets the loop call connection_lost().
         if more_body and owner.write_gate.is_torn():
             self.disconnect()

@@ -30,6 +30,9 @@ class Transport:
     def write(self, data):
         self.calls.append(data)
 
+    def writelines(self, pieces):
+        self.calls.append(list(pieces))
+
     def get_write_buffer_size(self):
         return self.unsent_bytes
 
@@ -204,3 +207,13 @@ def test_batch_writes_nothing_to_a_lost_transport(impl, gate, batch, loop, trans
     loop.run_until_idle()
     assert transport.calls == []
     assert other_transport.calls == [b"b"]
+
+
+def test_several_pieces_are_one_write_behind_what_was_kept(gate, batch, loop, transport):
+    gate.write_pieces([])
+    gate.write_pieces([b"a", b"b" * 70000])
+    assert transport.calls == [[b"a", b"b" * 70000]]
+    make_busy(loop, batch)
+    gate.write_pieces([b"c"])
+    gate.write_pieces([b"d", b"e"])
+    assert transport.calls[1:] == [b"c", [b"d", b"e"]]

@@ -133,7 +133,7 @@ def cut(random: Random, wire: bytes) -> list[bytes]:
         mean = 300
     pieces = []
     while wire:
-        size = 1 + int(random.expovariate(1 / mean))
+        size = 1 + int(min(random.expovariate(1 / mean), len(wire)))
         pieces.append(wire[:size])
         wire = wire[size:]
     return pieces

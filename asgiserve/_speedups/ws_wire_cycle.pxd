@@ -1,0 +1,38 @@
+# cython: language_level=3, freethreading_compatible=True
+
+from asgiserve._speedups.context cimport WorkerContext
+from asgiserve._speedups.flow_control cimport WriteGate
+from asgiserve._speedups.http1_framing cimport ResponseFramer
+from asgiserve._speedups.http1_head cimport RequestHead
+from asgiserve._speedups.ws_cycle cimport WsCycle
+from asgiserve._speedups.ws_messages cimport MessageSink
+
+
+cdef class WsOwner(MessageSink):
+    cdef readonly WorkerContext worker
+    cdef readonly WriteGate write_gate
+    cdef readonly str client_text
+
+    cpdef object on_accept(self)
+    cpdef object on_event_taken(self)
+    cpdef object on_close_sent(self)
+    cpdef object on_denied(self)
+    cpdef object on_app_done(self, WsWireCycle cycle, exc)
+
+
+cdef class WsWireCycle(WsCycle):
+    cdef readonly RequestHead head
+    cdef public long long received_messages
+    cdef readonly long long sent_messages
+    cdef object _deflater
+    cdef ResponseFramer _framer
+    cdef object _handshake
+    cdef bint _is_logged
+    cdef WsOwner _owner
+    cdef double _started_s
+    cdef int _status
+
+    cpdef object answer(self, int status, str reason)
+    cpdef object log_end(self, int code)
+    cdef int _log_answer(self, int status, long long body_bytes) except -1
+    cdef list _frame(self, data)
