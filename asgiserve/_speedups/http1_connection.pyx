@@ -5,7 +5,8 @@ from asgiserve._speedups.context cimport WorkerContext
 from asgiserve._speedups.flow_control cimport ReadGate
 from asgiserve._speedups.http1_cycle cimport CycleOwner, Http1Cycle
 from asgiserve._speedups.http1_framing cimport frame_error
-from asgiserve._speedups.http1_parser cimport RequestHead, RequestParser
+from asgiserve._speedups.http1_head cimport RequestHead
+from asgiserve._speedups.http1_parser cimport RequestParser
 from asgiserve._speedups.scope cimport ScopeFactory
 
 import logging

@@ -16,6 +16,7 @@ cpdef enum WsPhase:
 cdef class WsConnection(WsOwner):
     cdef bytes _awaited_pong
     cdef WsWireCycle _cycle
+    cdef object _failure
     cdef bint _is_reading
     cdef bytes _late_pong
     cdef WsPhase _phase
@@ -31,6 +32,7 @@ cdef class WsConnection(WsOwner):
     cdef int _update_read_gate(self) except -1
     cdef int _end(self, int code, str reason) except -1
     cdef int _begin_close(self, int code) except -1
+    cdef int _fail_soon(self, error) except -1
     cdef int _fail(self, int code, str reason) except -1
     cdef int _end_handshake(self, int status, str reason) except -1
     cdef int _linger(self) except -1

@@ -29,6 +29,8 @@ cdef int SERVICE_RESTART = 1012
 cdef int CLOSE_TICKS = to_ticks(10.0)
 cdef int LINGER_TICKS = to_ticks(2.0)
 
+cdef int FAILURE_TICKS = to_ticks(1.0)
+
 cdef int PING_BYTES = 4
 
 
@@ -73,7 +75,7 @@ cdef class WsConnection(WsOwner):
         try:
             self._reader.feed(data)
         except WebSocketError as exc:
-            self._fail(exc.code, exc.reason)
+            self._fail_soon(exc)
         self._update_read_gate()
 
     def eof_received(self):
@@ -163,6 +165,12 @@ cdef class WsConnection(WsOwner):
         ):
             self._resume_reading()
 
+    cpdef object on_receive_wait(self):
+        """The application has seen to all messages: a failure need not wait any more."""
+        error = self._failure
+        if error is not None and self._phase == WsPhase.OPEN:
+            self._fail(error.code, error.reason)
+
     cpdef object on_close_sent(self):
         """Our close is sent: what the peer still says is of no interest, but its close is."""
         self._phase = WsPhase.CLOSING
@@ -207,7 +215,7 @@ cdef class WsConnection(WsOwner):
     def on_tick(self):
         """One tick of the worker's timer has passed."""
         # While nothing is read, no pong can be seen.
-        if self._ticks and (self._is_reading or self._phase != WsPhase.OPEN):
+        if self._ticks and (self._is_reading or self._failure or self._phase != WsPhase.OPEN):
             self._ticks -= 1
             if not self._ticks:
                 self._on_timeout()
@@ -217,8 +225,11 @@ cdef class WsConnection(WsOwner):
     # Time-outs.
 
     cdef int _on_timeout(self) except -1:
+        error = self._failure
         if self._phase != WsPhase.OPEN:
             self._close()
+        elif error is not None:
+            self._fail(error.code, error.reason)
         elif self._awaited_pong is not None:
             self._fail(INTERNAL_ERROR, "no pong has come")
         elif not self.write_gate.is_open:
@@ -251,7 +262,7 @@ cdef class WsConnection(WsOwner):
         try:
             self._reader.resume()
         except WebSocketError as exc:
-            self._fail(exc.code, exc.reason)
+            self._fail_soon(exc)
         self._update_read_gate()
         # Only now: an application that has just accepted is not cut short.
         if self._phase == WsPhase.OPEN and self.worker.is_draining:
@@ -279,6 +290,16 @@ cdef class WsConnection(WsOwner):
         self.write_gate.write(frame_close(code, ""))
         self._end(code, "")
         self.on_close_sent()
+        return 0
+
+    cdef int _fail_soon(self, error) except -1:
+        """Fail the connection when the application has seen to the messages that came before."""
+        cdef WsWireCycle cycle = self._cycle
+        if self._phase == WsPhase.OPEN and cycle is not None and cycle.count_messages():
+            self._failure = error
+            self._ticks = FAILURE_TICKS
+        else:
+            self._fail(error.code, error.reason)
         return 0
 
     cdef int _fail(self, int code, str reason) except -1:

@@ -193,8 +193,7 @@ cdef str take_reason(dict message):
 
 
 cdef object take_subprotocol(dict message):
-    """The subprotocol of a ``websocket.accept``; whether it was offered is the handshake's matter.
-    """
+    """The subprotocol of a ``websocket.accept``; the handshake knows which were offered."""
     subprotocol = message.get("subprotocol")
     return None if subprotocol is None else as_text(subprotocol, "subprotocol")
 

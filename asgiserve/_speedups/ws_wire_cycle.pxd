@@ -15,6 +15,7 @@ cdef class WsOwner(MessageSink):
 
     cpdef object on_accept(self)
     cpdef object on_event_taken(self)
+    cpdef object on_receive_wait(self)
     cpdef object on_close_sent(self)
     cpdef object on_denied(self)
     cpdef object on_app_done(self, WsWireCycle cycle, exc)

@@ -43,6 +43,10 @@ cdef class WsOwner(MessageSink):
         """The application has taken an event."""
         raise NotImplementedError
 
+    cpdef object on_receive_wait(self):
+        """The application waits for an event."""
+        raise NotImplementedError
+
     cpdef object on_close_sent(self):
         """The application has closed the WebSocket; the peer's close is to come."""
         raise NotImplementedError
@@ -151,6 +155,9 @@ cdef class WsWireCycle(WsCycle):
 
     cpdef object on_event_taken(self):
         self._owner.on_event_taken()
+
+    cpdef object on_receive_wait(self):
+        self._owner.on_receive_wait()
 
     cpdef object on_task_kept(self, task):
         self._owner.worker.tasks.add(task)

@@ -219,7 +219,7 @@ def take_reason(message: dict[str, Any]) -> str:
 
 
 def take_subprotocol(message: dict[str, Any]) -> str | None:
-    """The subprotocol of a ``websocket.accept``; whether it was offered is the handshake's matter."""
+    """The subprotocol of a ``websocket.accept``; the handshake knows which were offered."""
     subprotocol = message.get("subprotocol")
     return None if subprotocol is None else as_text(subprotocol, "subprotocol")
 

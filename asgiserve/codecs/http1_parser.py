@@ -11,8 +11,7 @@ from enum import Enum
 
 from asgiserve.codecs.header_fields import LOWER_NAMES, lower_name
 from asgiserve.codecs.http1_chunks import MAX_CHUNK_EXTENSION_BYTES, ChunkDecoder
-from asgiserve.codecs.http1_head import MEANINGFUL_NAMES, read_meaning
-from asgiserve.codecs.http1_head import RequestHead as RequestHead
+from asgiserve.codecs.http1_head import MEANINGFUL_NAMES, RequestHead, read_meaning
 from asgiserve.codecs.http1_request_line import (
     METHODS,
     ORIGIN_OR_ASTERISK_FORM,

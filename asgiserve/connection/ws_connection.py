@@ -44,6 +44,9 @@ CLOSE_TICKS = to_ticks(10.0)
 # answered by a reset, which may keep it from reading.
 LINGER_TICKS = to_ticks(2.0)
 
+# How long a failure waits for the application to answer the messages that came before it.
+FAILURE_TICKS = to_ticks(1.0)
+
 PING_BYTES = 4
 
 
@@ -71,6 +74,7 @@ class WsConnection(WsOwner, asyncio.Protocol):
     __slots__ = (
         "_awaited_pong",
         "_cycle",
+        "_failure",
         "_is_reading",
         "_late_pong",
         "_phase",
@@ -97,6 +101,7 @@ class WsConnection(WsOwner, asyncio.Protocol):
         self._phase = WsPhase.CONNECTING
         self._ticks = 0
         self._is_reading = False
+        self._failure: WebSocketError | None = None
         self._awaited_pong: bytes | None = None
         self._late_pong: bytes | None = None
 
@@ -128,7 +133,7 @@ class WsConnection(WsOwner, asyncio.Protocol):
         try:
             self._reader.feed(data)
         except WebSocketError as exc:
-            self._fail(exc.code, exc.reason)
+            self._fail_soon(exc)
         self._update_read_gate()
 
     def eof_received(self) -> bool:
@@ -219,6 +224,12 @@ class WsConnection(WsOwner, asyncio.Protocol):
         ):
             self._resume_reading()
 
+    def on_receive_wait(self) -> None:
+        """The application has seen to all messages: a failure need not wait any more."""
+        error = self._failure
+        if error is not None and self._phase is WsPhase.OPEN:
+            self._fail(error.code, error.reason)
+
     def on_close_sent(self) -> None:
         """Our close is sent: what the peer still says is of no interest, but its close is."""
         self._phase = WsPhase.CLOSING
@@ -263,7 +274,7 @@ class WsConnection(WsOwner, asyncio.Protocol):
     def on_tick(self) -> None:
         """One tick of the worker's timer has passed."""
         # While nothing is read, no pong can be seen.
-        if self._ticks and (self._is_reading or self._phase is not WsPhase.OPEN):
+        if self._ticks and (self._is_reading or self._failure or self._phase is not WsPhase.OPEN):
             self._ticks -= 1
             if not self._ticks:
                 self._on_timeout()
@@ -273,8 +284,11 @@ class WsConnection(WsOwner, asyncio.Protocol):
     # Time-outs.
 
     def _on_timeout(self) -> None:
+        error = self._failure
         if self._phase is not WsPhase.OPEN:
             self._close()
+        elif error is not None:
+            self._fail(error.code, error.reason)
         elif self._awaited_pong is not None:
             self._fail(INTERNAL_ERROR, "no pong has come")
         elif not self.write_gate.is_open:
@@ -304,7 +318,7 @@ class WsConnection(WsOwner, asyncio.Protocol):
         try:
             self._reader.resume()
         except WebSocketError as exc:
-            self._fail(exc.code, exc.reason)
+            self._fail_soon(exc)
         self._update_read_gate()
         # Only now: an application that has just accepted is not cut short.
         if self._phase is WsPhase.OPEN and self.worker.is_draining:
@@ -330,6 +344,15 @@ class WsConnection(WsOwner, asyncio.Protocol):
         self.write_gate.write(frame_close(code, ""))
         self._end(code, "")
         self.on_close_sent()
+
+    def _fail_soon(self, error: WebSocketError) -> None:
+        """Fail the connection when the application has seen to the messages that came before."""
+        cycle = self._cycle
+        if self._phase is WsPhase.OPEN and cycle is not None and cycle.queued_messages:
+            self._failure = error
+            self._ticks = FAILURE_TICKS
+        else:
+            self._fail(error.code, error.reason)
 
     def _fail(self, code: int, reason: str) -> None:
         """Fail the connection (RFC 6455 section 7.1.7)."""

@@ -49,6 +49,10 @@ class WsOwner(MessageSink):
         """The application has taken an event."""
         raise NotImplementedError
 
+    def on_receive_wait(self) -> None:
+        """The application waits for an event."""
+        raise NotImplementedError
+
     def on_close_sent(self) -> None:
         """The application has closed the WebSocket; the peer's close is to come."""
         raise NotImplementedError
@@ -176,6 +180,9 @@ class WsWireCycle(WsCycle):
 
     def on_event_taken(self) -> None:
         self._owner.on_event_taken()
+
+    def on_receive_wait(self) -> None:
+        self._owner.on_receive_wait()
 
     def on_task_kept(self, task: asyncio.Task[Any]) -> None:
         self._owner.worker.tasks.add(task)

@@ -341,6 +341,25 @@ def test_wrong_frames_fail_the_connection(impl, app, data, code):
         assert not wire.is_open
 
 
+def test_failure_waits_for_the_answers_to_what_came_before(impl, app):
+    with Wire(impl, app) as wire:
+        wire.feed(handshake(), client_frame(TEXT, b"a") + client_frame(3) + client_frame(TEXT))
+        echo, close = frames_of(wire)
+        assert echo == Frame(TEXT, b"a")
+        assert close.payload[:2] == struct.pack("!H", 1002)
+        assert not wire.is_open
+
+
+def test_failure_does_not_wait_for_a_busy_application(impl):
+    app = WsApp(wait_forever)
+    with Wire(impl, app) as wire:
+        wire.feed(handshake(), client_frame(TEXT, b"a") + client_frame(3))
+        assert frames_of(wire) == []
+        wire.tick(2)
+        assert frames_of(wire)[0].payload[:2] == struct.pack("!H", 1002)
+        assert not wire.is_open
+
+
 def test_lost_connection_is_told_after_the_messages_that_came(impl):
     async def serve(receive, send):
         await gate.wait()
