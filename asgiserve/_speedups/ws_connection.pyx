@@ -214,6 +214,8 @@ cdef class WsConnection(WsOwner):
 
     def on_tick(self):
         """One tick of the worker's timer has passed."""
+        if self._cycle is not None:
+            self._cycle.on_tick()
         # While nothing is read, no pong can be seen.
         if self._ticks and (self._is_reading or self._failure or self._phase != WsPhase.OPEN):
             self._ticks -= 1

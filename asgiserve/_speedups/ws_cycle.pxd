@@ -19,6 +19,7 @@ cdef class WsCycle(Cycle):
     cpdef object add_message(self, message)
     cpdef object end(self, int code, str reason)
     cdef Py_ssize_t count_messages(self) except -1
+    cdef int _send(self, data) except -1
     cdef int _close(self, int code, str reason) except -1
     cdef int _deny(self, dict message) except -1
     cdef int _note_end(self, int code, str reason) except -1

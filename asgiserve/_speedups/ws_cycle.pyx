@@ -81,7 +81,7 @@ cdef class WsCycle(Cycle):
         if self.is_disconnected:
             self.check_connected()
         if kind == "websocket.send" and state == WsState.OPEN:
-            self.write_message(take_data(message))
+            self._send(take_data(message))
         elif kind == "websocket.close" and state == WsState.OPEN:
             self._close(take_close_code(message), take_reason(message))
         elif kind == "websocket.accept" and state == WsState.CONNECTING:
@@ -99,6 +99,13 @@ cdef class WsCycle(Cycle):
             self._deny(message)
         else:
             raise AppError(f"unexpected ASGI message {kind!r}, expected {EXPECTED[<int>state]}")
+
+    cdef int _send(self, data) except -1:
+        try:
+            self.write_message(data)
+        except UnicodeEncodeError as exc:
+            raise AppError(f"'text' has no UTF-8 form: {exc.reason} at {exc.start}") from exc
+        return 0
 
     cdef int _close(self, int code, str reason) except -1:
         self.state = WsState.CLOSED

@@ -26,6 +26,7 @@ cdef class WsWireCycle(WsCycle):
     cdef public long long received_messages
     cdef readonly long long sent_messages
     cdef object _deflater
+    cdef int _deflater_ticks
     cdef ResponseFramer _framer
     cdef object _handshake
     cdef bint _is_logged
@@ -34,6 +35,7 @@ cdef class WsWireCycle(WsCycle):
     cdef int _status
 
     cpdef object answer(self, int status, str reason)
+    cpdef object on_tick(self)
     cpdef object log_end(self, int code)
     cdef int _log_answer(self, int status, long long body_bytes) except -1
     cdef list _frame(self, data)

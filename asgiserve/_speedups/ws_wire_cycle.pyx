@@ -19,12 +19,15 @@ from asgiserve._speedups.ws_frames cimport (
 )
 from asgiserve._speedups.ws_messages cimport MessageSink
 
+from asgiserve._speedups.context import to_ticks
 from asgiserve.codecs.ws_deflate import Deflater
 from asgiserve.codecs.ws_handshake import frame_accept
 
 __all__ = ["WsOwner", "WsWireCycle"]
 
 cdef int ABNORMAL_CLOSURE = 1006
+
+cdef int DEFLATER_TICKS = to_ticks(2.0)
 
 
 cdef class WsOwner(MessageSink):
@@ -77,6 +80,13 @@ cdef class WsWireCycle(WsCycle):
         owner.write_gate.write(frame_error(status, reason, owner.worker.default_fields, False))
         self._log_answer(status, 0)
         owner.on_denied()
+
+    cpdef object on_tick(self):
+        """One tick of the worker's timer has passed."""
+        if self._deflater_ticks and self._deflater is not None:
+            self._deflater_ticks -= 1
+            if not self._deflater_ticks:
+                self._deflater.forget()
 
     cpdef object log_end(self, int code):
         """Log the end of an accepted WebSocket, once."""
@@ -173,6 +183,7 @@ cdef class WsWireCycle(WsCycle):
     cdef list _frame(self, data):
         cdef bint is_text = PyUnicode_CheckExact(data)
         if self._deflater is not None:
+            self._deflater_ticks = DEFLATER_TICKS
             deflated = self._deflater.deflate(data.encode() if is_text else data)
             if deflated is not None:
                 return frame_compressed(Opcode.TEXT if is_text else Opcode.BINARY, deflated)

@@ -106,7 +106,7 @@ class WsCycle(Cycle):
             raise ClientDisconnected(f"{kind!r} was sent after the end of the WebSocket")
         self.check_connected()
         if kind == "websocket.send" and state is WsState.OPEN:
-            self.write_message(take_data(message))
+            self._send(take_data(message))
         elif kind == "websocket.close" and state is WsState.OPEN:
             self._close(take_close_code(message), take_reason(message))
         elif kind == "websocket.accept" and state is WsState.CONNECTING:
@@ -125,6 +125,12 @@ class WsCycle(Cycle):
             self._deny(message)
         else:
             raise AppError(f"unexpected ASGI message {kind!r}, expected {EXPECTED[state]}")
+
+    def _send(self, data: str | bytes) -> None:
+        try:
+            self.write_message(data)
+        except UnicodeEncodeError as exc:
+            raise AppError(f"'text' has no UTF-8 form: {exc.reason} at {exc.start}") from exc
 
     def _close(self, code: int, reason: str) -> None:
         self.state = WsState.CLOSED

@@ -1,7 +1,8 @@
 """WebSocket compression: permessage-deflate by RFC 7692, over zlib.
 
-Memory of one connection, held from its first compressed message on in each direction: a deflater
-has 40 KiB, an inflater 12 KiB, or 40 KiB if the client did not offer ``client_max_window_bits``.
+Memory of one connection: an inflater has 12 KiB from its first compressed message on, or 40 KiB if
+the client did not offer ``client_max_window_bits``; a deflater 40 KiB while messages follow each
+other.
 Which bytes are a message is decided in ``ws_frames.py`` and ``ws_messages.py``.
 """
 
@@ -159,13 +160,18 @@ class Inflater:
 
 
 class Deflater:
-    """Deflates the messages to one client."""
+    """Deflates the messages to one client.
 
-    __slots__ = ("_compressor", "_forgets", "_window_bits")
+    What it remembers costs memory, so it begins to remember with the second message that follows
+    another, and ends with ``forget``.
+    """
+
+    __slots__ = ("_compressor", "_forgets", "_is_in_use", "_window_bits")
 
     def __init__(self, params: DeflateParams) -> None:
         self._compressor: zlib._Compress | None = None
         self._forgets = params.server_no_context_takeover
+        self._is_in_use = False
         self._window_bits = params.server_max_window_bits
 
     def deflate(self, data: bytes) -> bytes | None:
@@ -178,8 +184,15 @@ class Deflater:
         deflated = compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH)
         does_pay = len(deflated) - len(FLUSH_MARK) < len(data)
         # The window must not hold a message that the client does not inflate: begin anew then.
-        self._compressor = compressor if does_pay and not self._forgets else None
+        is_kept = does_pay and self._is_in_use and not self._forgets
+        self._compressor = compressor if is_kept else None
+        self._is_in_use = True
         return deflated[: -len(FLUSH_MARK)] if does_pay else None
+
+    def forget(self) -> None:
+        """Let go of the memory: no message follows soon. The client need not know."""
+        self._compressor = None
+        self._is_in_use = False
 
 
 def make_compressor(window_bits: int) -> zlib._Compress:

@@ -273,6 +273,8 @@ class WsConnection(WsOwner, asyncio.Protocol):
 
     def on_tick(self) -> None:
         """One tick of the worker's timer has passed."""
+        if self._cycle is not None:
+            self._cycle.on_tick()
         # While nothing is read, no pong can be seen.
         if self._ticks and (self._is_reading or self._failure or self._phase is not WsPhase.OPEN):
             self._ticks -= 1

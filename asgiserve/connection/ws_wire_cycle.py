@@ -18,6 +18,7 @@ from asgiserve.codecs.ws_frames import (
 )
 from asgiserve.codecs.ws_handshake import frame_accept
 from asgiserve.codecs.ws_messages import MessageSink
+from asgiserve.connection.context import to_ticks
 
 if TYPE_CHECKING:
     from asgiserve.asgi.waits import Waiters
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["WsOwner", "WsWireCycle"]
 
 ABNORMAL_CLOSURE = 1006
+
+# After what pause the compressor of a WebSocket is given up.
+DEFLATER_TICKS = to_ticks(2.0)
 
 
 class WsOwner(MessageSink):
@@ -71,6 +75,7 @@ class WsWireCycle(WsCycle):
 
     __slots__ = (
         "_deflater",
+        "_deflater_ticks",
         "_framer",
         "_handshake",
         "_is_logged",
@@ -90,6 +95,7 @@ class WsWireCycle(WsCycle):
         self._owner = owner
         self._handshake = handshake
         self._deflater = None if handshake.deflate is None else Deflater(handshake.deflate)
+        self._deflater_ticks = 0
         self._framer: ResponseFramer | None = None
         self._status = 0
         self._is_logged = False
@@ -101,6 +107,13 @@ class WsWireCycle(WsCycle):
         owner.write_gate.write(frame_error(status, reason, owner.worker.default_fields, False))
         self._log_answer(status, 0)
         owner.on_denied()
+
+    def on_tick(self) -> None:
+        """One tick of the worker's timer has passed."""
+        if self._deflater_ticks and self._deflater is not None:
+            self._deflater_ticks -= 1
+            if not self._deflater_ticks:
+                self._deflater.forget()
 
     def log_end(self, code: int) -> None:
         """Log the end of an accepted WebSocket, once."""
@@ -197,6 +210,7 @@ class WsWireCycle(WsCycle):
 
     def _frame(self, data: str | bytes) -> list[bytes]:
         if self._deflater is not None:
+            self._deflater_ticks = DEFLATER_TICKS
             is_text = isinstance(data, str)
             deflated = self._deflater.deflate(data.encode() if isinstance(data, str) else data)
             if deflated is not None:

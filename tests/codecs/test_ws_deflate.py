@@ -240,9 +240,21 @@ def test_small_message_is_not_deflated(data):
 
 def test_deflated_messages_refer_to_those_before_them():
     deflater = Deflater(TAKEOVER)
-    first, second = deflater.deflate(JSON), deflater.deflate(JSON)
-    assert len(second) < 20 < len(first) < len(JSON)
+    first, second, third = [deflater.deflate(JSON) for _ in range(3)]
+    # Only one that is followed by another is remembered.
+    assert len(third) < 20 < len(first) == len(second) < len(JSON)
     assert not first.endswith(b"\x00\x00\xff\xff")
+
+
+def test_deflater_that_forgets_goes_on():
+    deflater, inflater = Deflater(TAKEOVER), Inflater(TAKEOVER)
+    sizes = []
+    for _ in range(3):
+        for _ in range(3):
+            sizes.append(len(deflated := deflater.deflate(JSON)))
+            assert inflater.inflate(deflated, True, PLENTY) == JSON
+        deflater.forget()
+    assert sizes[0] == sizes[3] > sizes[2]
 
 
 def test_deflated_messages_without_takeover_are_all_alike():

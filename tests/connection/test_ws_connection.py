@@ -221,6 +221,22 @@ def test_compression_is_agreed_on_and_works_both_ways(impl, app):
         assert inflated == b"hello " * 100
 
 
+def test_compressor_is_given_up_in_a_pause(impl, app):
+    text = b'{"name": "value", "number": 1234567890}' * 5
+
+    def send_twice():
+        for _ in range(2):
+            wire.feed(client_frame(TEXT, text))
+        return [len(frame.payload) for frame in frames_of(wire)]
+
+    with Wire(impl, app) as wire:
+        wire.feed(handshake(sec_websocket_extensions="permessage-deflate"))
+        send_twice()
+        assert send_twice()[-1] < 20
+        wire.tick(3)
+        assert send_twice()[-1] > 20
+
+
 def test_compression_can_be_switched_off(impl, app):
     with Wire(impl, app, ws_per_message_deflate=False) as wire:
         wire.feed(handshake(sec_websocket_extensions="permessage-deflate"))
@@ -483,6 +499,7 @@ def test_wrong_order_names_both_messages(impl, messages, words):
         {"type": "websocket.send", "text": None, "bytes": None},
         {"type": "websocket.send", "text": "a", "bytes": b"a"},
         {"type": "websocket.send", "text": b"a"},
+        {"type": "websocket.send", "text": "lone \ud800"},
         {"type": "websocket.send", "bytes": "a"},
         {"type": "websocket.close", "code": 1005},
         {"type": "websocket.close", "code": "1000"},
