@@ -162,7 +162,7 @@ def test_pure_twins_keep_their_fields_in_slots(twins):
 # Fields that only one column needs, by class: those of the pure twin, those of the compiled one.
 OWN_FIELDS: dict[str, tuple[set[str], set[str]]] = {
     # Who waits for an event: coroutines, or futures of the loop.
-    "Cycle": ({"_event_waiters"}, {"_loop", "_wakeups"}),
+    "Cycle": ({"_event_waiters"}, {"_tasks", "_wakeups"}),
     "DefaultFields": (set(), {"_extra_names"}),
     # Sizes stand beside C arrays.
     "MessageReader": (set(), {"_control_size", "_has_frame", "_partial_size", "_room", "_size"}),
@@ -179,7 +179,7 @@ OWN_FIELDS: dict[str, tuple[set[str], set[str]]] = {
         {"_head", "_head_room", "_head_size", "_own_defaults", "_own_names"},
     ),
     "ScopeFactory": (set(), {"_keeps_path"}),
-    "TaskStarter": (set(), {"_options"}),
+    "TaskStarter": (set(), {"_future_options", "_options"}),
     # Bound methods, kept.
     "WriteGate": (set(), {"_transport_is_closing", "_transport_write"}),
 }

@@ -4,6 +4,7 @@
 cdef class TaskStarter:
     cdef object _loop
     cdef object _task_context
+    cdef dict _future_options
     cdef dict _options
     cdef bint _is_eager
 
@@ -16,7 +17,7 @@ cdef class Cycle:
     cdef readonly bint is_disconnected
     cdef readonly bint is_disconnect_told
     cdef readonly bint is_started
-    cdef object _loop
+    cdef TaskStarter _tasks
     cdef list _wakeups
 
     cpdef object start(self, app, TaskStarter tasks)

@@ -13,7 +13,7 @@ cpdef enum WsState:
 cdef class WsCycle(Cycle):
     cdef readonly WsState state
     cdef readonly Py_ssize_t queued_bytes
-    cdef object _events
+    cdef list _events
     cdef dict _disconnect_event
 
     cpdef object add_message(self, message)
