@@ -9,6 +9,7 @@ from asgiserve._twins import Column
 
 from .clients import CLIENTS, Client
 from .raw_client import RawClient
+from .raw_websocket import RawWebSocket
 from .server_process import ServerProcess
 
 # The servers that were started and may still write: the log watch and the failure report look here.
@@ -92,6 +93,27 @@ def connect() -> Iterator[Callable[..., RawClient]]:
             return stack.enter_context(RawClient(server.address, **details))
 
         yield connect_to
+
+
+@pytest.fixture
+def open_raw_websocket() -> Iterator[Callable[..., RawWebSocket]]:
+    """Open raw WebSockets of a server, which are closed at the end of the test."""
+    with ExitStack() as stack:
+
+        def open_on(
+            server: ServerProcess,
+            target: str,
+            *,
+            data: bytes = b"",
+            receive_buffer_bytes: int = 0,
+            **fields: str | None,
+        ) -> RawWebSocket:
+            raw = RawWebSocket(server.address, receive_buffer_bytes=receive_buffer_bytes)
+            stack.enter_context(raw)
+            raw.open(target, data=data, **fields)
+            return raw
+
+        yield open_on
 
 
 @pytest.fixture(autouse=True)

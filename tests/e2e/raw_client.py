@@ -85,6 +85,12 @@ class RawClient:
         end = self._pending.index(mark) + len(mark)
         return self._take(end)
 
+    def read_exactly(self, size: int) -> bytes:
+        """Read *size* bytes."""
+        while len(self._pending) < size:
+            self.read_some()
+        return self._take(size)
+
     def read_some(self, size: int = 65536) -> None:
         """Take up to *size* bytes off the socket, for a later ``read_answer``."""
         data = self.socket.recv(size)
@@ -136,16 +142,12 @@ class RawClient:
         length = answer.header("content-length")
         if length is None:
             return self.read_to_end()
-        while len(self._pending) < int(length):
-            self.read_some()
-        return self._take(int(length))
+        return self.read_exactly(int(length))
 
     def _read_chunks(self) -> bytes:
         chunks = []
         while size := int(self.read_until(b"\r\n"), 16):
-            while len(self._pending) < size + 2:
-                self.read_some()
-            chunk = self._take(size + 2)
+            chunk = self.read_exactly(size + 2)
             assert chunk.endswith(b"\r\n"), chunk[-10:]
             chunks.append(chunk[:-2])
         return b"".join(chunks)

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
 import asgiserve
@@ -20,6 +21,8 @@ from tests.columns import environment_of
 from .waiting import DEADLINE_S, wait_until
 
 APPS_DIR = Path(__file__).parent / "apps"
+# The event loops that a server can be told to run on.
+LOOPS = ["asyncio", *(["uvloop"] if find_spec("uvloop") else [])]
 
 _ADDRESS = re.compile(r"http://(\[[0-9a-f:]+\]|[\w.]+):(\d+)")
 _TRACEBACK = "Traceback (most recent call last)"
@@ -168,6 +171,10 @@ class ServerProcess:
         match = re.search(r"VmRSS:\s+(\d+) kB", status)
         assert match, status
         return int(match[1]) * 1024
+
+    def open_files(self) -> int:
+        """How many file descriptors the process has (Linux)."""
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
 
     def _environment(self) -> dict[str, str]:
         package_parent = str(Path(asgiserve.__path__[0]).parent)

@@ -4,11 +4,13 @@ import hashlib
 import os
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from .clients import Form, Upload
 from .raw_client import RawClient
 from .server_process import APPS_DIR
-from .waiting import wait_until
+from .waiting import DEADLINE_S, wait_until
+from .websocket_clients import open_websocket
 
 pytest.importorskip("django")
 
@@ -95,3 +97,18 @@ def test_exception_in_a_view_is_a_500(server, client):
 def test_missing_lifespan_is_no_error(server):
     # Django raises on a lifespan scope before its first receive: it has none, and nothing is wrong.
     assert "can only handle" not in server.log()
+
+
+def test_websocket_to_django_alone_is_a_500(server):
+    with pytest.raises(InvalidStatus) as caught, open_websocket(server, "/hello-async/you"):
+        pass
+    assert caught.value.response.status_code == 500
+    server.expect_traceback("Django can only handle ASGI/HTTP connections, not websocket.")
+
+
+def test_websocket_beside_django_is_served(start_server, client):
+    server = start_server("-m", "asgiserve", "django_site:with_websockets", "--port", "0")
+    with open_websocket(server, "/chat/caf%C3%A9") as socket:
+        socket.send("hello")
+        assert socket.recv(DEADLINE_S) == "/chat/café: hello"
+        assert client.fetch("GET", f"{server.url}/hello-async/you").text == "Hello, you!"

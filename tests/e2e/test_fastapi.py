@@ -1,12 +1,15 @@
 """A FastAPI application, driven by every client."""
 
 import hashlib
+import json
 import os
 
 import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from .clients import Form, Upload, fetch_json
-from .waiting import wait_until
+from .waiting import DEADLINE_S, wait_until
+from .websocket_clients import open_websocket
 
 pytest.importorskip("fastapi")
 pytest.importorskip("python_multipart")
@@ -108,3 +111,36 @@ def test_method_not_allowed_names_the_allowed_ones(server, client):
 
 def test_generated_schema_is_served(server, client):
     assert "/items/{item_id}" in client.fetch("GET", f"{server.url}/openapi.json").json["paths"]
+
+
+def test_websocket_gets_parameters_dependencies_and_state(server, client):
+    with open_websocket(server, "/rooms/caf%C3%A9?size=3") as socket:
+        socket.send("hello")
+        assert json.loads(socket.recv(DEADLINE_S)) == {
+            "room": "café",
+            "size": 3,
+            "session": "a session",
+            "text": "hello",
+            "greeting": "hello from lifespan",
+        }
+        socket.close(3001, "enough")
+    note = "café ended with 3001 enough"
+    wait_until(lambda: note in client.fetch("GET", f"{server.url}/notes").json, "the note")
+
+
+def test_websocket_with_a_bad_parameter_is_refused(server):
+    for query in ("size=101", "size=many"):
+        with (
+            pytest.raises(InvalidStatus) as caught,
+            open_websocket(server, f"/rooms/kitchen?{query}"),
+        ):
+            pass
+        assert caught.value.response.status_code == 403
+
+
+def test_websocket_exception_closes_with_its_code(server):
+    with open_websocket(server, "/rooms/kitchen?size=3") as socket:
+        socket.send("fire")
+        with pytest.raises(ConnectionClosed) as caught:
+            socket.recv(DEADLINE_S)
+    assert (caught.value.rcvd.code, caught.value.rcvd.reason) == (1008, "leave the building")

@@ -2,35 +2,22 @@
 
 import random
 import sys
-from importlib.util import find_spec
 
 import pytest
 
 from .journal import read_journal, wait_for_journal
 from .raw_client import RawClient
-from .waiting import wait_until
+from .server_process import LOOPS
+from .waiting import settled, wait_until
 
 MIB = 1024 * 1024
 SEED = 20260101
-LOOPS = ["asyncio", *(["uvloop"] if find_spec("uvloop") else [])]
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 @pytest.fixture(scope="module")
 def server(start_shared_server):
     return start_shared_server("-m", "asgiserve", "asgi_site:app", "--port", "0")
-
-
-def settled(read):
-    """The value of *read()* once it has stopped changing."""
-    values = [None]
-
-    def is_settled():
-        values.append(read())
-        return len(values) > 20 and len(set(values[-20:])) == 1
-
-    wait_until(is_settled, "a value to settle")
-    return values[-1]
 
 
 @needs_proc

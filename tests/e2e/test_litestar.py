@@ -1,12 +1,14 @@
 """A Litestar application, driven by every client."""
 
 import hashlib
+import json
 import os
 
 import pytest
 
 from .clients import Form, Upload, fetch_json
-from .waiting import wait_until
+from .waiting import DEADLINE_S, wait_until
+from .websocket_clients import open_websocket
 
 pytest.importorskip("litestar")
 
@@ -87,3 +89,21 @@ def test_exception_handler_answers(server, client):
 
 def test_exception_in_a_handler_is_a_500(server, client):
     assert client.fetch("GET", f"{server.url}/crash").status == 500
+
+
+def test_websocket_listener_gets_and_sends_json(server):
+    with open_websocket(server, "/prices") as socket:
+        for price in (1.5, 2.5):
+            socket.send(json.dumps({"name": "Hammer", "price": price}))
+            assert json.loads(socket.recv(DEADLINE_S)) == {"name": "Hammer", "price": price * 2}
+
+
+def test_websocket_handler_streams_binary_data(server, client):
+    with open_websocket(server, "/rooms/kitchen") as socket:
+        assert socket.response.headers["x-room"] == "kitchen"
+        assert socket.response.headers["x-greeting"] == "hello from lifespan"
+        for data in (b"abc", bytes(range(256)) * 1000):
+            socket.send(data)
+            assert socket.recv(DEADLINE_S) == data[::-1]
+    note = "kitchen has ended"
+    wait_until(lambda: note in client.fetch("GET", f"{server.url}/notes").json, "the note")

@@ -4,10 +4,12 @@ import hashlib
 import os
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from .clients import Form, Upload, fetch_json
 from .raw_client import RawClient
-from .waiting import wait_until
+from .waiting import DEADLINE_S, wait_until
+from .websocket_clients import open_websocket
 
 pytest.importorskip("quart")
 
@@ -101,3 +103,21 @@ def test_after_serving_runs_when_the_server_stops(start_server):
     server = start_server("-m", "asgiserve", "quart_site:app", "--port", "0")
     assert server.terminate() == 0
     assert "after_serving ran" in server.log()
+
+
+def test_websocket_is_served_and_cancelled_at_its_end(server, client):
+    with open_websocket(server, "/rooms/kitchen", subprotocols=["chat"]) as socket:
+        assert socket.subprotocol == "chat"
+        assert socket.response.headers["x-room"] == "kitchen"
+        socket.send("hello")
+        assert socket.recv(DEADLINE_S) == "kitchen: hello"
+    note = "kitchen has ended"
+    wait_until(lambda: note in client.fetch("GET", f"{server.url}/notes").json, "the note")
+
+
+def test_websocket_is_denied_by_a_response(server):
+    with pytest.raises(InvalidStatus) as caught, open_websocket(server, "/rooms/cellar"):
+        pass
+    answer = caught.value.response
+    assert answer.status_code == 401
+    assert b"not you" in answer.body

@@ -6,11 +6,13 @@ import os
 import time
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from .clients import fetch_json
 from .raw_client import RawClient
 from .server_process import APPS_DIR
-from .waiting import wait_until
+from .waiting import DEADLINE_S, wait_until
+from .websocket_clients import open_websocket
 
 pytest.importorskip("starlette")
 
@@ -134,3 +136,25 @@ def test_client_that_leaves_in_mid_body_raises_client_disconnect(server):
         leaving.send(b"POST /digest?case=body HTTP/1.1\r\nhost: e2e\r\ncontent-length: 9\r\n\r\n1")
         wait_for_journal(server, "body", "chunk")
     wait_for_journal(server, "body", "ClientDisconnect")
+
+
+def test_websocket_endpoint_is_served(server, mount):
+    case = f"shout{mount.strip('/')}"
+    options = {"subprotocols": ["loud", "louder"]}
+    with open_websocket(server, f"{mount}/shout?case={case}", **options) as socket:
+        assert socket.subprotocol == "loud"
+        socket.send(b"hello")
+        assert socket.recv(DEADLINE_S) == b"HELLO!!!"
+        socket.close(4000)
+    wait_for_journal(server, case, "ended with 4000")
+
+
+def test_websocket_is_denied_by_a_response(server, mount):
+    with (
+        pytest.raises(InvalidStatus) as caught,
+        open_websocket(server, f"{mount}/shout?case=denied"),
+    ):
+        pass
+    answer = caught.value.response
+    assert (answer.status_code, answer.body) == (401, b"not you")
+    assert answer.headers["x-seats"] == "none"

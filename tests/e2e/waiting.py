@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 # For a loaded machine and an interpreter that has to warm up; only a failure waits this long.
 DEADLINE_S = 20.0
@@ -20,3 +21,15 @@ def wait_until(
     while not condition():
         assert time.monotonic() < end, f"waited {deadline_s} s in vain for {subject}"
         time.sleep(_POLL_INTERVAL_S)
+
+
+def settled(read: Callable[[], object]) -> Any:
+    """The value of *read()* once it has stopped changing."""
+    values: list[object] = [None]
+
+    def is_settled() -> bool:
+        values.append(read())
+        return len(values) > 20 and len(set(values[-20:])) == 1
+
+    wait_until(is_settled, "a value to settle")
+    return values[-1]

@@ -116,3 +116,14 @@ urlpatterns = [
 ]
 
 application = get_asgi_application()
+
+
+async def with_websockets(scope, receive, send):
+    """Serve WebSockets beside Django, as one does without Channels."""
+    if scope["type"] != "websocket":
+        await application(scope, receive, send)
+        return
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": f"{scope['path']}: {message['text']}"})

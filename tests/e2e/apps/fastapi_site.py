@@ -14,6 +14,9 @@ from fastapi import (
     HTTPException,
     Request,
     UploadFile,
+    WebSocket,
+    WebSocketDisconnect,
+    WebSocketException,
 )
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel
@@ -138,3 +141,19 @@ async def miss():
 @app.get("/crash")
 async def crash():
     raise RuntimeError("broken on purpose")
+
+
+@app.websocket("/rooms/{room}")
+async def talk(
+    websocket: WebSocket, room: str, size: int, session: Annotated[str, Depends(session)]
+):
+    if size > 100:
+        raise WebSocketException(1008, "too many people")
+    await websocket.accept()
+    try:
+        while (text := await websocket.receive_text()) != "fire":
+            answer = {"room": room, "size": size, "session": session, "text": text}
+            await websocket.send_json({**answer, "greeting": websocket.state.greeting})
+        raise WebSocketException(1008, "leave the building")
+    except WebSocketDisconnect as end:
+        notes.append(f"{room} ended with {end.code} {end.reason}")

@@ -4,13 +4,14 @@ import hashlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import Litestar, Request, Response, get, post
+from litestar import Litestar, Request, Response, WebSocket, get, post, websocket
 from litestar.background_tasks import BackgroundTask
 from litestar.datastructures import State, UploadFile
 from litestar.di import Provide
 from litestar.enums import RequestEncodingType
+from litestar.handlers import websocket_listener
 from litestar.params import Body
 from litestar.response import ServerSentEvent, Stream
 
@@ -125,6 +126,19 @@ async def crash() -> None:
     raise RuntimeError("broken on purpose")
 
 
+@websocket_listener("/prices")
+async def raise_price(data: dict[str, Any]) -> dict[str, Any]:
+    return {**data, "price": data["price"] * 2}
+
+
+@websocket("/rooms/{room:str}")
+async def talk(socket: WebSocket, room: str, state: State) -> None:
+    await socket.accept(headers={"x-room": room, "x-greeting": state.greeting})
+    async for data in socket.iter_data("binary"):
+        await socket.send_data(data[::-1], "binary")
+    notes.append(f"{room} has ended")
+
+
 app = Litestar(
     [
         read_item,
@@ -141,6 +155,8 @@ app = Litestar(
         read_state,
         brew,
         crash,
+        raise_price,
+        talk,
     ],
     lifespan=[lifespan],
     exception_handlers={TeapotError: answer_as_teapot},

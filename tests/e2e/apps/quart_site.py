@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 
-from quart import Quart, jsonify, make_response, redirect, request
+from quart import Quart, abort, jsonify, make_response, redirect, request, websocket
 
 app = Quart(__name__)
 app.config["MAX_CONTENT_LENGTH"] = 4 * 1024 * 1024
@@ -124,3 +124,16 @@ async def redirect_to_item():
 @app.get("/crash")
 async def crash():
     raise RuntimeError("broken on purpose")
+
+
+@app.websocket("/rooms/<room>")
+async def talk(room):
+    if room == "cellar":
+        abort(401, "not you")
+    await websocket.accept(headers={"x-room": room}, subprotocol="chat")
+    try:
+        while True:
+            await websocket.send(f"{room}: {await websocket.receive()}")
+    except asyncio.CancelledError:
+        notes.append(f"{room} has ended")
+        raise

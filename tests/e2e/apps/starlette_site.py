@@ -8,6 +8,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
+from starlette.endpoints import WebSocketEndpoint
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -19,7 +20,7 @@ from starlette.responses import (
     RedirectResponse,
     StreamingResponse,
 )
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 journal = defaultdict(list)
@@ -116,6 +117,25 @@ async def set_cookies(request):
     return response
 
 
+class Shout(WebSocketEndpoint):
+    """Sends back bytes, and tells of the end."""
+
+    encoding = "bytes"
+
+    async def on_connect(self, websocket):
+        if websocket.query_params["case"] == "denied":
+            response = PlainTextResponse("not you", 401, {"x-seats": "none"})
+            await websocket.send_denial_response(response)
+            return
+        await websocket.accept(subprotocol=websocket.scope["subprotocols"][0])
+
+    async def on_receive(self, websocket, data):
+        await websocket.send_bytes(data.upper() + b"!" * websocket.state.seats)
+
+    async def on_disconnect(self, websocket, close_code):
+        journal[websocket.query_params["case"]].append(f"ended with {close_code}")
+
+
 async def read_journal(request):
     return JSONResponse(journal[request.query_params["case"]])
 
@@ -132,6 +152,7 @@ plain_routes = [
     Route("/redirect", redirect),
     Route("/cookies", set_cookies),
     Route("/journal", read_journal),
+    WebSocketRoute("/shout", Shout),
 ]
 
 app = Starlette(

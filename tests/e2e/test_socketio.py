@@ -1,0 +1,85 @@
+"""A Socket.IO server of python-socketio, driven by its client over WebSocket alone."""
+
+import asyncio
+import os
+from contextlib import asynccontextmanager
+
+import pytest
+
+from .waiting import DEADLINE_S
+
+socketio = pytest.importorskip("socketio")
+
+
+@pytest.fixture(scope="module")
+def server(start_shared_server):
+    return start_shared_server("-m", "asgiserve", "socketio_site:app", "--port", "0")
+
+
+@asynccontextmanager
+async def joined(server, name, transports=("websocket",)):
+    """A client called *name*; ``heard`` is a queue of what it is told."""
+    client = socketio.AsyncClient(reconnection=False)
+    client.heard = asyncio.Queue()
+
+    @client.on("*")
+    async def hear(event, data):
+        client.heard.put_nowait((event, data))
+
+    await client.connect(server.url, auth={"token": name}, transports=list(transports))
+    try:
+        yield client
+    finally:
+        await client.disconnect()
+
+
+async def hear(client):
+    return await asyncio.wait_for(client.heard.get(), DEADLINE_S)
+
+
+@pytest.mark.parametrize(
+    "transports", [("websocket",), ("polling", "websocket")], ids=["websocket", "upgraded"]
+)
+async def test_room_hears_what_one_says(server, transports):
+    async with joined(server, "ann", transports) as ann, joined(server, "bob", transports) as bob:
+        assert await ann.call("say", "grüß dich", timeout=DEADLINE_S) == "told 9 letters"
+        for client in (ann, bob):
+            assert await hear(client) == ("said", {"by": "ann", "text": "grüß dich"})
+        assert ann.transport() == "websocket"
+
+
+async def test_binary_attachment_comes_back(server):
+    data = os.urandom(100_000)
+    async with joined(server, "ann") as ann:
+        assert await ann.call("double", data, timeout=DEADLINE_S) == data + data
+
+
+async def test_events_arrive_in_order(server):
+    async with joined(server, "ann") as ann:
+        await ann.emit("count", 300)
+        heard = [await hear(ann) for _ in range(300)]
+    assert heard == [("number", number) for number in range(300)]
+
+
+async def test_connection_outlives_pings_of_engine_io(server):
+    async with joined(server, "patient") as patient:
+        await asyncio.sleep(1.5)  # a ping of Engine.IO, every second, is answered by the client
+        assert await patient.call("double", "x", timeout=DEADLINE_S) == "xx"
+
+
+async def test_refused_client_is_told_so(server):
+    client = socketio.AsyncClient(reconnection=False)
+    reasons = []
+    client.on("connect_error", reasons.append)
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        await client.connect(server.url, auth={"token": "wrong"}, transports=["websocket"])
+    assert reasons == [{"message": "not you"}]
+
+
+async def test_end_of_a_client_is_seen(server):
+    async with joined(server, "watcher") as watcher:
+        async with joined(server, "leaver"):
+            pass
+        async with asyncio.timeout(DEADLINE_S):
+            while "leaver" not in await watcher.call("who_has_left"):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
