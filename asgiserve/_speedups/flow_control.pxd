@@ -10,6 +10,7 @@ cdef class ReadGate:
 
 
 cdef class WriteBatch:
+    cdef readonly bint gathers_pieces
     cdef readonly object loop
     cdef list _gates
     cdef double _held_since_s

@@ -51,6 +51,7 @@ cdef class WriteBatch:
 
     def __init__(self, loop):
         self.loop = loop
+        self.gathers_pieces = type(loop).__module__.startswith("uvloop")
         self._gates = []
 
     cpdef bint count_write(self) except -1:
@@ -128,7 +129,11 @@ cdef class WriteGate:
             self._written_bytes += size
             self._turn_bytes += size
             self.flush()
-            self._transport.writelines(pieces)
+            if self._batch.gathers_pieces:
+                self._transport.writelines(pieces)
+            else:
+                for piece in pieces:
+                    self._transport_write(piece)
 
     cpdef object flush(self):
         """Write what the batch has kept, as has to be done before the transport is closed."""

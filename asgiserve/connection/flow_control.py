@@ -59,6 +59,10 @@ class WriteBatch:
     A write to a peer that sleeps has to wake it, which costs more than the write; of many writes in
     a row only the first finds its peer asleep, where peers share a machine or a proxy. While a loop
     has little to do nothing is kept, so that server and peer work at the same time.
+
+    Attributes:
+        gathers_pieces: the loop's transports write several pieces in one system call. Those of
+            asyncio forget ``pause_writing`` then in some releases of 3.12 and 3.13 (gh-127655).
     """
 
     __slots__ = (
@@ -68,11 +72,13 @@ class WriteBatch:
         "_is_watching",
         "_turn_began_s",
         "_writes",
+        "gathers_pieces",
         "loop",
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
+        self.gathers_pieces = type(loop).__module__.startswith("uvloop")
         self._gates: list[WriteGate] = []
         self._held_since_s = 0.0
         self._is_holding = False
@@ -167,7 +173,11 @@ class WriteGate:
             self._written_bytes += size
             self._turn_bytes += size
             self.flush()
-            self._transport.writelines(pieces)
+            if self._batch.gathers_pieces:
+                self._transport.writelines(pieces)
+            else:
+                for piece in pieces:
+                    self._transport.write(piece)
 
     def flush(self) -> None:
         """Write what the batch has kept, as has to be done before the transport is closed."""

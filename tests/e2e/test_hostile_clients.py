@@ -21,7 +21,9 @@ def server(start_shared_server):
 
 
 @needs_proc
-def test_client_that_does_not_read_cannot_fill_the_memory(server, connect):
+@pytest.mark.parametrize("loop", LOOPS)
+def test_client_that_does_not_read_cannot_fill_the_memory(start_server, connect, loop):
+    server = start_server("-m", "asgiserve", "asgi_site:app", "--port", "0", "--loop", loop)
     with RawClient(server.address) as raw:
         raw.get("/pour?case=warm-up&chunks=10")
     before = server.resident_bytes()

@@ -2,6 +2,7 @@
 
 import random
 import sys
+import time
 
 import pytest
 
@@ -57,6 +58,25 @@ def echo_once(server):
     with open_websocket(server, "/echo") as socket:
         socket.send("still there?")
         assert socket.recv(DEADLINE_S) == "still there?"
+
+
+def test_peer_that_stops_reading_in_mid_message_holds_up_its_own_sender_only(
+    server, good, open_raw_websocket
+):
+    before = server.resident_bytes()
+    target = f"/pour?case=deaf&size={4 * MIB}&count=100"
+    deaf = open_raw_websocket(server, target, receive_buffer_bytes=4096)
+    deaf.read_exactly(5000)
+    taken = settled(lambda: read_journal(server, "deaf")[0])
+    assert taken < 5, "send should wait once the socket is full"
+    begin = time.monotonic()
+    for number in range(100):
+        good.send(f"number {number}")
+        assert good.recv(DEADLINE_S) == f"number {number}"
+    assert time.monotonic() - begin < 5
+    assert server.resident_bytes() - before < 24 * MIB
+    deaf.reset()
+    wait_for_journal(server, "deaf", [taken, "OSError from send"])
 
 
 def test_peer_that_reads_on_gets_every_byte(server, open_raw_websocket):
