@@ -11,6 +11,7 @@ from benchmarks.contenders import CONTENDERS, DEFAULT_CONTENDERS, WEBSOCKET_CONT
 from benchmarks.load.report import Results, format_document, format_markdown
 from benchmarks.load.rounds import Plan, measure_scenario
 from benchmarks.load.scenarios import ECHO_SCENARIOS, SCENARIOS
+from benchmarks.load.ws_load import build_program
 from benchmarks.machine import describe_machine
 
 
@@ -54,6 +55,9 @@ def main() -> int:
         for scenario in arguments.scenario or SCENARIOS
     }
     packages = {CONTENDERS[name].package for names in servers.values() for name in names}
+    if ECHO_SCENARIOS.keys() & servers:
+        # Now, not after minutes of other scenarios, is the time to hear that there is no compiler.
+        build_program()
     machine = describe_machine({"uvloop", *packages})
     results: Results = {
         scenario: measure_scenario(SCENARIOS[scenario], [CONTENDERS[name] for name in names], plan)

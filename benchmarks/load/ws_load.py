@@ -1,52 +1,57 @@
-"""Make load with ``ws_echo``, one process on one core, and read what it counted."""
+"""Make load with ``ws_echo.c``, one process on one core, and read what it counted."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import shutil
+import socket
 import subprocess
-import sys
+from contextlib import suppress
+from itertools import cycle, islice
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from benchmarks.load.counts import Load
 from benchmarks.load.scenarios import EchoScenario
-from benchmarks.server_process import REPOSITORY, ServerError
+from benchmarks.server_process import REPOSITORY
+from benchmarks.ws_client import WebSocketClient
+from benchmarks.ws_samples import CLOSE_FRAME
 
-__all__ = ["EchoClient"]
+__all__ = ["EchoClient", "build_program", "run_program"]
 
-STOP_TIMEOUT_S = 10
+SOURCE = Path(__file__).with_name("ws_echo.c")
+BUILD_FOLDER = REPOSITORY / "build" / "benchmarks"
+# More than one, so that a context that the server takes over is used by what is checked.
+CHECKED_MESSAGES = 3
 
 
 class EchoClient:
-    """The client's process with its open connections; use it as a context manager.
+    """A scenario's connections; use it as a context manager.
 
     Opening checks the first echoes of every connection, so that what is counted later is messages
-    alone: no handshakes, and nothing of the client's own start.
+    alone, without handshakes.
 
     Raises:
         ServerError: a handshake or an echo is wrong.
+        OSError: a connection cannot be made.
     """
 
     def __init__(self, scenario: EchoScenario, port: int, *, core: int | None) -> None:
-        pin = [] if core is None else ["taskset", "-c", str(core)]
-        program = [sys.executable, "-m", "benchmarks.load.ws_echo", scenario.name, str(port)]
-        self.process = subprocess.Popen(
-            [*pin, *program],
-            cwd=REPOSITORY,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self.scenario = scenario
+        self.port = port
+        self.core = core
+        self.clients: list[WebSocketClient] = []
 
     def __enter__(self) -> Self:
         try:
-            opened = self.read_line()
+            for _ in range(self.scenario.connections):
+                self.open_connection()
         except BaseException:
-            self.stop()
+            self.close()
             raise
-        if opened["failure"]:
-            self.stop()
-            raise ServerError(opened["failure"])
         return self
 
     def __exit__(
@@ -55,42 +60,97 @@ class EchoClient:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop()
+        self.close()
+
+    def open_connection(self) -> None:
+        """Shake hands, and compare the first echoes byte for byte."""
+        scenario = self.scenario
+        client = WebSocketClient(self.port, offers_deflate=scenario.offers_deflate)
+        self.clients.append(client)
+        for message in islice(cycle(scenario.messages), CHECKED_MESSAGES):
+            client.check_echo(message, scenario.opcode)
+        client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.socket.setblocking(False)
 
     def run(self, duration_s: float) -> Load:
-        """Send for *duration_s* seconds, and wait for the last echoes."""
-        assert self.process.stdin is not None
-        print(duration_s, file=self.process.stdin, flush=True)
-        return read_counts(self.read_line())
+        """Send for *duration_s* seconds, and wait for the last echoes.
 
-    def read_line(self) -> dict[str, Any]:
-        """Read what the client says next.
-
-        Raises:
-            RuntimeError: it has ended instead.
+        After a failure the connections are of no more use.
         """
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the client ended with {self.process.wait(STOP_TIMEOUT_S)}")
-        message: dict[str, Any] = json.loads(line)
-        return message
+        first, messages = self.clients[0], self.scenario.messages
+        return run_program(
+            [client.socket for client in self.clients],
+            [first.encode(message, self.scenario.opcode) for message in messages],
+            # What a server compresses depends on what it sent before.
+            echo_bytes=None if first.is_compressed else len(messages[0]),
+            duration_s=duration_s,
+            core=self.core,
+        )
 
-    def stop(self) -> None:
-        """Let it close its connections and end."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.close()
-        try:
-            self.process.wait(STOP_TIMEOUT_S)
-        finally:
-            self.process.kill()
-            self.process.wait()
-            self.process.stdout.close()
+    def close(self) -> None:
+        """Close the connections, without waiting for the server to do so."""
+        for client in self.clients:
+            with client.socket, suppress(OSError):
+                client.socket.send(CLOSE_FRAME)
 
 
-def read_counts(counts: dict[str, Any]) -> Load:
-    """Read what one run counted."""
+def run_program(
+    sockets: list[socket.socket],
+    frames: list[bytes],
+    *,
+    echo_bytes: int | None,
+    duration_s: float,
+    core: int | None = None,
+) -> Load:
+    """Send the frames in turn over each socket for *duration_s* seconds.
+
+    Args:
+        sockets: non-blocking, the WebSocket handshake done.
+        frames: one masked message each.
+        echo_bytes: the size of every echo's payload; None: it may be any.
+
+    Raises:
+        RuntimeError: the program cannot be built, or failed.
+    """
+    pin = [] if core is None else ["taskset", "-c", str(core)]
+    descriptors = [file.fileno() for file in sockets]
+    finished = subprocess.run(
+        [*pin, build_program(), str(duration_s), str(echo_bytes or 0), *map(str, descriptors)],
+        input=b"".join(frames),
+        capture_output=True,
+        pass_fds=descriptors,
+    )
+    if finished.returncode:
+        raise RuntimeError(f"ws_echo failed: {finished.stderr.decode().strip()}")
+    return read_counts(finished.stdout)
+
+
+def build_program() -> Path:
+    """Compile the client, unless this version of it is there.
+
+    Raises:
+        RuntimeError: there is no C compiler, or it failed.
+    """
+    source = SOURCE.read_bytes()
+    program = BUILD_FOLDER / f"ws_echo-{hashlib.sha256(source).hexdigest()[:12]}"
+    if program.exists():
+        return program
+    if shutil.which("cc") is None:
+        raise RuntimeError(f"no C compiler: {SOURCE.name} needs cc (Debian: apt install gcc)")
+    BUILD_FOLDER.mkdir(parents=True, exist_ok=True)
+    # Another process may be at it too: what has the final name is always whole.
+    unfinished = program.with_suffix(f".{os.getpid()}")
+    command = ["cc", "-O2", "-o", unfinished, SOURCE]
+    finished = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if finished.returncode:
+        raise RuntimeError(f"{SOURCE.name} cannot be compiled: {finished.stderr.strip()}")
+    unfinished.replace(program)
+    return program
+
+
+def read_counts(output: bytes) -> Load:
+    """Read the line that the program writes."""
+    counts = json.loads(output)
     messages, failure = counts["messages"], counts["failure"]
     if failure is not None or not messages:
         failure = ", ".join(filter(None, [failure, f"{messages} messages echoed"]))
