@@ -33,6 +33,9 @@ class HttpRequestError(PeerError):
 
     Args:
         fields: what the answer's head says beside the usual fields, names in lower case.
+
+    Attributes:
+        is_head_method: the method was read, and is HEAD: the answer has no body.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class HttpRequestError(PeerError):
         super().__init__(reason)
         self.status = status
         self.fields = tuple(fields)
+        self.is_head_method = False
 
 
 class WebSocketError(PeerError):

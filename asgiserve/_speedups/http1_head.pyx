@@ -122,6 +122,7 @@ cdef RequestHead build_head(
     if is_unusual or (hosts != 1 and not (hosts == 0 and head.is_http_1_0)):
         error = check_fields(head.http_version, headers)
         if error is not None:
+            error.is_head_method = head.is_head_method
             raise error
     head.body_size = -1
     if parser.flags & F_CONTENT_LENGTH:

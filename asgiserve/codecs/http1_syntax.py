@@ -196,6 +196,14 @@ class HeadScanner(FieldScanner):
         self.request_line: RequestLine | None = None
         self._max_target_bytes = max_target_bytes
 
+    def feed(self, data: bytes) -> int:
+        try:
+            return super().feed(data)
+        except HttpRequestError as error:
+            line = self.request_line
+            error.is_head_method = line is not None and line.method == "HEAD"
+            raise
+
     def _scan(self, data: bytes) -> tuple[int, bool]:
         start = 0
         line = self.request_line

@@ -442,7 +442,8 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
             cycle.disconnect()
         else:
             status = error.status
-            self.write_gate.write(frame_error(status, error.reason, worker.default_fields, False))
+            fields = worker.default_fields
+            self.write_gate.write(frame_error(status, error.reason, fields, error.is_head_method))
             if worker.access_log is not None:
                 worker.access_log.write(self.client_text, "-", b"-", "1.1", status, 0, 0.0)
         self._close_after_response(is_more_expected)

@@ -66,3 +66,21 @@ async def test_lost_connection_is_freed_without_the_garbage_collector(impl):
 def test_logs_name_the_peer(impl, extra, text):
     with Wire(impl, RecordingApp(), extra=extra) as wire:
         assert wire.connection.client_text == text
+
+
+@pytest.mark.parametrize("is_split", [False, True])
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"HEAD / HTTP/1.1\r\n\r\n", 400),
+        (b"HEAD / HTTP/1.1\r\nhost: a\r\nb c: d\r\n\r\n", 400),
+        (b"HEAD / HTTP/1.1\r\nhost: a\r\n" + b"a: b\r\n" * 200, 431),
+    ],
+)
+def test_refused_head_gets_no_body(impl, head, status, is_split):
+    with Wire(impl, RecordingApp()) as wire:
+        wire.feed(*([head[at : at + 1] for at in range(len(head))] if is_split else [head]))
+        assert wire.sent.startswith(b"HTTP/1.1 %d " % status)
+        assert b"\r\ncontent-length: " in wire.sent
+        assert wire.sent.endswith(b"\r\n\r\n")
+        assert wire.sent.count(b"\r\n\r\n") == 1
