@@ -47,5 +47,6 @@ cdef class PendingEvent:
 
 cpdef dict as_dict(message)
 cpdef object take_kind(dict message)
+cpdef object take_status(dict message)
 cpdef bytes as_bytes(data, str key)
 cpdef str as_text(text, str key)

@@ -17,7 +17,7 @@ from types import CoroutineType
 from asgiserve.asgi.waits import send_later, wait_writable
 from asgiserve.errors import AppError, ClientDisconnected
 
-__all__ = ["Cycle", "TaskStarter", "as_bytes", "as_dict", "as_text", "take_kind"]
+__all__ = ["Cycle", "TaskStarter", "as_bytes", "as_dict", "as_text", "take_kind", "take_status"]
 
 cdef object COROUTINE_TYPE = CoroutineType
 cdef object TASK_TYPE = asyncio.Task
@@ -93,7 +93,7 @@ cdef class Cycle:
         self.tell_disconnect()
 
     cpdef object tell_disconnect(self):
-        """``receive`` gives ``http.disconnect`` from now on."""
+        """``receive`` gives the disconnect event from now on."""
         self.is_disconnect_told = True
         self._wake()
 
@@ -283,6 +283,14 @@ cpdef object take_kind(dict message):
     if kind is None:
         raise malformed_message(message)
     return kind
+
+
+cpdef object take_status(dict message):
+    """The status of a message that starts a response; its range is the framer's business."""
+    status = message.get("status")
+    if not isinstance(status, int):
+        raise AppError(f"{message['type']!r} needs 'status' of type int, not {status!r:.80}")
+    return status
 
 
 cdef object malformed_message(message):

@@ -3,7 +3,7 @@
 
 from cpython.bytes cimport PyBytes_CheckExact
 
-from asgiserve._speedups.cycle cimport Cycle, as_bytes, as_dict, take_kind
+from asgiserve._speedups.cycle cimport Cycle, as_bytes, as_dict, take_kind, take_status
 
 from asgiserve.errors import AppError
 
@@ -163,10 +163,3 @@ cdef class HttpCycle(Cycle):
     cpdef object on_response_end(self):
         """The response is complete."""
         raise NotImplementedError
-
-
-cdef object take_status(dict message):
-    status = message.get("status")
-    if not isinstance(status, int):
-        raise AppError(f"'http.response.start' needs 'status' of type int, not {status!r:.80}")
-    return status

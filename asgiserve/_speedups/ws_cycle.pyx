@@ -4,7 +4,8 @@
 from cpython.bytes cimport PyBytes_CheckExact
 from cpython.unicode cimport PyUnicode_CheckExact
 
-from asgiserve._speedups.cycle cimport Cycle, as_bytes, as_dict, as_text, take_kind
+from asgiserve._speedups.cycle cimport Cycle, as_bytes, as_dict, as_text, take_kind, take_status
+from asgiserve._speedups.ws_frames cimport is_close_code
 
 from asgiserve.errors import AppError, ClientDisconnected
 
@@ -183,9 +184,8 @@ cdef int take_close_code(dict message) except -1:
     code = message.get("code")
     if code is None:
         return NORMAL_CLOSURE
-    if not isinstance(code, int) or not (
-        1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999
-    ):
+    # An int of C does not hold every int.
+    if not isinstance(code, int) or not 0 <= code <= 4999 or not is_close_code(code):
         raise AppError(
             f"'code' must be 1000 to 1003, 1007 to 1014 or 3000 to 4999, not {code!r:.80}"
         )
@@ -202,13 +202,3 @@ cdef object take_subprotocol(dict message):
     """The subprotocol of a ``websocket.accept``; the handshake knows which were offered."""
     subprotocol = message.get("subprotocol")
     return None if subprotocol is None else as_text(subprotocol, "subprotocol")
-
-
-cdef object take_status(dict message):
-    """The status of a ``websocket.http.response.start``; its range is the framer's business."""
-    status = message.get("status")
-    if not isinstance(status, int):
-        raise AppError(
-            f"'websocket.http.response.start' needs 'status' of type int, not {status!r:.80}"
-        )
-    return status

@@ -67,3 +67,8 @@ cdef inline void unmask(
         memcpy(to + i, &word, 8)
     for i in range(wide_size, size):
         to[i] = data[i] ^ turned[i & 7]
+
+
+cdef inline bint is_close_code(int code) noexcept:
+    """Whether *code* may be sent (RFC 6455 section 7.4, and IANA's registry up to 1014)."""
+    return 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999

@@ -177,11 +177,6 @@ cdef str read_close(
     return PyUnicode_DecodeUTF8(<char*>p + 2, used, NULL)
 
 
-cdef inline bint is_close_code(int code) noexcept:
-    """Whether a peer may send *code* (RFC 6455 section 7.4, and IANA's registry up to 1014)."""
-    return 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999
-
-
 cdef Py_ssize_t text_size(const unsigned char* p, Py_ssize_t size) except -2:
     """How many bytes are whole characters; -1 when what follows them cannot become one."""
     cdef Py_ssize_t used = 0

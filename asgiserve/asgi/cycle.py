@@ -17,7 +17,7 @@ from asgiserve.asgi.ready import NOTHING, Failed, ReadyEvent
 from asgiserve.asgi.waits import Waiters, receive_later, send_later, wait_writable
 from asgiserve.errors import AppError, ClientDisconnected
 
-__all__ = ["Cycle", "TaskStarter", "as_bytes", "as_dict", "as_text", "take_kind"]
+__all__ = ["Cycle", "TaskStarter", "as_bytes", "as_dict", "as_text", "take_kind", "take_status"]
 
 
 class TaskStarter:
@@ -103,7 +103,7 @@ class Cycle:
         self.tell_disconnect()
 
     def tell_disconnect(self) -> None:
-        """``receive`` gives ``http.disconnect`` from now on; ``send`` goes on working."""
+        """``receive`` gives the disconnect event from now on; ``send`` goes on working."""
         self.is_disconnect_told = True
         self._wake()
 
@@ -208,6 +208,14 @@ def take_kind(message: dict[str, Any]) -> Any:
     if kind is None:
         raise malformed_message(message)
     return kind
+
+
+def take_status(message: dict[str, Any]) -> int:
+    """The status of a message that starts a response; its range is the framer's business."""
+    status = message.get("status")
+    if not isinstance(status, int):
+        raise AppError(f"{message['type']!r} needs 'status' of type int, not {status!r:.80}")
+    return status
 
 
 def malformed_message(message: Any) -> AppError:

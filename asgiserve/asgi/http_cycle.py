@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any
 
-from asgiserve.asgi.cycle import Cycle, as_bytes, as_dict, take_kind
+from asgiserve.asgi.cycle import Cycle, as_bytes, as_dict, take_kind, take_status
 from asgiserve.errors import AppError
 
 __all__ = ["CycleState", "HttpCycle"]
@@ -193,11 +193,3 @@ class HttpCycle(Cycle):
     def on_response_end(self) -> None:
         """The response is complete."""
         raise NotImplementedError
-
-
-def take_status(message: dict[str, Any]) -> int:
-    """The status of an ``http.response.start``; its range is the framer's business."""
-    status = message.get("status")
-    if not isinstance(status, int):
-        raise AppError(f"'http.response.start' needs 'status' of type int, not {status!r:.80}")
-    return status

@@ -10,7 +10,8 @@ from collections import deque
 from enum import IntEnum
 from typing import Any
 
-from asgiserve.asgi.cycle import Cycle, as_bytes, as_dict, as_text, take_kind
+from asgiserve.asgi.cycle import Cycle, as_bytes, as_dict, as_text, take_kind, take_status
+from asgiserve.codecs.ws_frames import is_close_code
 from asgiserve.errors import AppError, ClientDisconnected
 
 __all__ = ["WsCycle", "WsState"]
@@ -209,9 +210,7 @@ def take_close_code(message: dict[str, Any]) -> int:
     code = message.get("code")
     if code is None:
         return NORMAL_CLOSURE
-    if not isinstance(code, int) or not (
-        1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999
-    ):
+    if not isinstance(code, int) or not is_close_code(code):
         raise AppError(
             f"'code' must be 1000 to 1003, 1007 to 1014 or 3000 to 4999, not {code!r:.80}"
         )
@@ -228,13 +227,3 @@ def take_subprotocol(message: dict[str, Any]) -> str | None:
     """The subprotocol of a ``websocket.accept``; the handshake knows which were offered."""
     subprotocol = message.get("subprotocol")
     return None if subprotocol is None else as_text(subprotocol, "subprotocol")
-
-
-def take_status(message: dict[str, Any]) -> int:
-    """The status of a ``websocket.http.response.start``; its range is the framer's business."""
-    status = message.get("status")
-    if not isinstance(status, int):
-        raise AppError(
-            f"'websocket.http.response.start' needs 'status' of type int, not {status!r:.80}"
-        )
-    return status

@@ -228,7 +228,7 @@ def read_close(payload: bytes, is_complete: bool) -> tuple[int, str]:
 
 
 def is_close_code(code: int) -> bool:
-    """Whether a peer may send *code* (RFC 6455 section 7.4, and IANA's registry up to 1014)."""
+    """Whether *code* may be sent (RFC 6455 section 7.4, and IANA's registry up to 1014)."""
     return 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999
 
 
