@@ -17,9 +17,24 @@ from typing import IO, Any
 
 from asgiserve import option_kinds as kinds
 from asgiserve import server_kinds
-from asgiserve.errors import ConfigError
 from asgiserve.logging_defaults import LOGGING_CONFIG as LOGGING_CONFIG
-from asgiserve.option_kinds import Kind, choice, integer, optional, seconds, size
+from asgiserve.option_kinds import choice, integer, optional, seconds, size
+from asgiserve.options import (
+    ADDRESS,
+    APPLICATION,
+    GROUPS,
+    LIMITS,
+    LOGGING,
+    PROXIES,
+    RESPONSES,
+    TIMEOUTS,
+    WEBSOCKET,
+    Option,
+    OptionError,
+    option,
+)
+from asgiserve.process_options import ProcessOptions, check_process_conflicts
+from asgiserve.tls_options import TlsOptions, check_tls_conflicts
 
 __all__ = [
     "DEFAULTS",
@@ -32,49 +47,11 @@ __all__ = [
     "unknown_option_message",
 ]
 
-ADDRESS = "Address"
-APPLICATION = "Application"
-RESPONSES = "Responses"
-PROXIES = "Behind a proxy"
-LIMITS = "Limits"
-TIMEOUTS = "Time-outs"
-WEBSOCKET = "WebSocket"
-LOGGING = "Logging"
-
 TRUSTED_BY_DEFAULT = "127.0.0.1,::1"
 
 
-class OptionError(ConfigError):
-    """The options called *names* have a bad value or are in conflict; a caller can add sources."""
-
-    def __init__(self, message: str, *names: str) -> None:
-        super().__init__(message)
-        self.names = names
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """What is known of an option beside its name and default.
-
-    Args:
-        flag: the spelling on the command line, when it is not the name with hyphens.
-        fallback_env: an environment variable of other programs, read when no value is given.
-    """
-
-    kind: Kind
-    group: str
-    help: str
-    flag: str = ""
-    fallback_env: str = ""
-
-
-def option(default: object, kind: Kind, group: str, help: str, **details: Any) -> Any:
-    """A field of `Config` that is an option."""
-    return field(default=default, metadata={"option": Option(kind, group, help, **details)})
-
-
 @dataclass(frozen=True)
-class Config:
+class Config(ProcessOptions, TlsOptions):
     """The options of one server, checked, in their normal form.
 
     Args:
@@ -179,12 +156,31 @@ class Config:
         "Trusted proxies: addresses, networks or socket paths, with commas; * trusts all. "
         f"[default: $FORWARDED_ALLOW_IPS or {TRUSTED_BY_DEFAULT}]",
         fallback_env="FORWARDED_ALLOW_IPS",
+        fallback=TRUSTED_BY_DEFAULT,
     )
     forwarded_header: str = option(
         "x-forwarded",
         choice("x-forwarded", "forwarded"),
         PROXIES,
         "Which headers trusted proxies send: X-Forwarded-For and -Proto, or Forwarded (RFC 7239).",
+    )
+    forwarded_fields: Sequence[str] = option(
+        ("for", "proto"),
+        server_kinds.FORWARDED_FIELDS,
+        PROXIES,
+        "What to take from trusted proxies: for, proto, host, port, prefix.",
+    )
+    proxy_protocol: bool = option(
+        False,
+        kinds.SWITCH,
+        PROXIES,
+        "Expect the PROXY protocol, version 1 or 2, at the start of each connection.",
+    )
+    proxy_protocol_allow_ips: Sequence[str] = option(
+        ("127.0.0.1", "::1"),
+        server_kinds.PEERS,
+        PROXIES,
+        "Who may send the PROXY protocol: addresses, networks or socket paths; * allows all.",
     )
     root_path: str = option(
         "", server_kinds.ROOT_PATH, PROXIES, "Path below which the application is mounted."
@@ -202,8 +198,23 @@ class Config:
         LIMITS,
         "Requests in progress above which more are answered 503.",
     )
+    limit_queue: int = option(
+        0,
+        integer(0),
+        LIMITS,
+        "Requests above limit_concurrency that wait for their turn before more are answered 503.",
+    )
+    limit_connections: int | None = option(
+        None,
+        optional(integer(1)),
+        LIMITS,
+        "Open connections of a worker above which it accepts no more.",
+    )
     limit_max_requests: int | None = option(
-        None, optional(integer(1)), LIMITS, "Stop after this number of requests."
+        None,
+        optional(integer(1)),
+        LIMITS,
+        "Stop after this number of requests; a worker of several is replaced.",
     )
     limit_max_requests_jitter: int = option(
         0, integer(0), LIMITS, "Add up to this number, by chance, to limit_max_requests."
@@ -237,11 +248,27 @@ class Config:
     timeout_write: float = option(
         60, seconds(), TIMEOUTS, "Longest pause of a client that should read."
     )
+    timeout_queue: float = option(
+        5, seconds(), TIMEOUTS, "Longest wait of a request in limit_queue; then 503."
+    )
     timeout_graceful_shutdown: float | None = option(
         30,
         optional(seconds(is_zero_allowed=True)),
         TIMEOUTS,
         "Time for running requests to end; none: no limit.",
+    )
+    drain_delay: float = option(
+        0,
+        seconds(is_zero_allowed=True),
+        TIMEOUTS,
+        "Time between the signal to stop, from which on readiness_path says 503, and the end of "
+        "accepting.",
+    )
+    readiness_path: str | None = option(
+        None,
+        optional(server_kinds.URL_PATH),
+        RESPONSES,
+        "Answer this path with 200, or 503 while stopping, without asking the application.",
     )
     timeout_lifespan_startup: float | None = option(
         60, optional(seconds()), TIMEOUTS, "Time for the application's startup; none: no limit."
@@ -307,7 +334,12 @@ class Config:
         _check_conflicts(self)
 
 
-OPTIONS: dict[str, Option] = {each.name: each.metadata["option"] for each in fields(Config)}
+OPTIONS: dict[str, Option] = dict(
+    sorted(
+        ((each.name, each.metadata["option"]) for each in fields(Config)),
+        key=lambda item: GROUPS.index(item[1].group),
+    )
+)
 DEFAULTS: dict[str, Any] = {each.name: each.default for each in fields(Config)}
 
 
@@ -319,7 +351,7 @@ def parse_option(name: str, value: object) -> Any:
     """
     details = OPTIONS[name]
     if value is None and details.fallback_env:
-        value = os.environ.get(details.fallback_env, TRUSTED_BY_DEFAULT)
+        value = os.environ.get(details.fallback_env, details.fallback)
     try:
         return details.kind.parse(value)
     except ValueError as error:
@@ -355,6 +387,17 @@ def _check_conflicts(config: Config) -> None:
         raise OptionError(
             "limit_max_requests_jitter: needs limit_max_requests", "limit_max_requests_jitter"
         )
+    for name in ("limit_queue", "timeout_queue"):
+        if is_changed(name) and config.limit_concurrency is None:
+            raise OptionError(f"{name}: needs limit_concurrency", name)
+    if is_changed("proxy_protocol_allow_ips") and not config.proxy_protocol:
+        raise OptionError(
+            "proxy_protocol_allow_ips: has no effect without proxy_protocol",
+            "proxy_protocol_allow_ips",
+        )
+    if is_changed("forwarded_fields") and not config.proxy_headers:
+        names = ("forwarded_fields", "proxy_headers")
+        raise OptionError("forwarded_fields: has no effect while proxy_headers is false", *names)
     if is_changed("forwarded_header") and not config.proxy_headers:
         names = ("forwarded_header", "proxy_headers")
         raise OptionError("forwarded_header: has no effect while proxy_headers is false", *names)
@@ -362,3 +405,5 @@ def _check_conflicts(config: Config) -> None:
         raise OptionError(
             "lifespan: a WSGI application has no lifespan to turn on", "lifespan", "interface"
         )
+    check_process_conflicts(config)
+    check_tls_conflicts(config)

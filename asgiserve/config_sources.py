@@ -197,6 +197,8 @@ def format_value(name: str, value: Any) -> str:
     """*value* of the option *name* as TOML."""
     if value is None:
         return '"none"'
+    if OPTIONS[name].is_secret:
+        return '"***"'
     if value is LOGGING_CONFIG:
         return '"default"'
     if OPTIONS[name].kind.unit == "octal":

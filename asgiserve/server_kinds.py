@@ -5,34 +5,62 @@ What they are made of, and the kinds that any program could have, stand in ``opt
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from configparser import RawConfigParser
+from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
 
 from asgiserve.bind_address import parse_bind_address
 from asgiserve.logging_defaults import LOGGING_CONFIG
 from asgiserve.option_kinds import (
+    DIRECTORY,
     Kind,
     choice,
+    integer,
     is_integer,
     to_existing_file,
     to_integer,
     to_text,
 )
 
-__all__ = ["APP", "BINDS", "FIELDS", "HOSTS", "LOG_CONFIG", "LOG_LEVEL", "LOOP", "ROOT_PATH", "WS"]
+__all__ = [
+    "APP",
+    "BINDS",
+    "CERT_REQS",
+    "DIRECTORIES",
+    "FIELDS",
+    "FORWARDED_FIELDS",
+    "GROUP",
+    "HOSTS",
+    "IMPORT_OR_CALLABLE",
+    "LOG_CONFIG",
+    "LOG_LEVEL",
+    "LOOP",
+    "PATTERNS",
+    "PEERS",
+    "ROOT_PATH",
+    "SNI",
+    "URL_PATH",
+    "USER",
+    "WS",
+]
 
 LOG_LEVEL_NAMES = ("critical", "error", "warning", "info", "debug", "trace")
 LOOP_NAMES = ("auto", "asyncio", "uvloop", "none")
 WS_NAMES = ("auto", "none")
 # uvicorn's names for its WebSocket layers: those who come from it still get WebSockets.
 UVICORN_WS_NAMES = frozenset({"websockets", "websockets-sansio", "wsproto"})
+# In the order of the numbers of ssl.CERT_NONE and its like, which uvicorn takes.
+CERT_REQS_NAMES = ("none", "optional", "required")
+FORWARDED_FIELD_NAMES = ("for", "proto", "host", "port", "prefix")
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 section 5.5
 _IMPORT_STRING = re.compile(r"[^\s:.]+(\.[^\s:.]+)*:[^\s:.]+(\.[^\s:.]+)*")
+_SNI_HOST = re.compile(r"(\*\.)?[0-9A-Za-z_-]+(\.[0-9A-Za-z_-]+)*")
 # The server frames messages itself: a default header of these names would contradict it.
 _FRAMING_FIELDS = frozenset(
     {"connection", "content-length", "keep-alive", "trailer", "transfer-encoding", "upgrade"}
@@ -126,6 +154,63 @@ def _to_root_path(value: Any) -> str:
     return path
 
 
+def _to_url_path(value: Any) -> str:
+    path = to_text(value)
+    if not path.startswith("/") or not path.isprintable() or set(path) & set("?# "):
+        raise ValueError
+    return path
+
+
+def _to_import_or_callable(value: Any) -> Any:
+    return value if callable(value) else _to_import_string(value)
+
+
+def _to_cert_reqs(value: Any) -> str:
+    if is_integer(value):
+        return CERT_REQS_NAMES[integer(0, 2).convert(value)]
+    return str(choice(*CERT_REQS_NAMES).convert(value))
+
+
+def _to_forwarded_fields(value: Any) -> tuple[str, ...]:
+    word = choice(*FORWARDED_FIELD_NAMES)
+    return tuple(word.convert(item) for item in split_items(value))
+
+
+def _to_sni(value: Any) -> tuple[str, ...]:
+    items = [value] if isinstance(value, str) else () if value is None else value
+    for item in items:
+        host, _, files = to_text(item).partition("=")
+        if not _SNI_HOST.fullmatch(host):
+            raise ValueError
+        for path in files.split(":"):
+            to_existing_file(path)
+    return tuple(items)
+
+
+def _to_directories(value: Any) -> tuple[str, ...]:
+    # uvicorn's default is None, and one directory may stand for a list of them.
+    items = [value] if isinstance(value, (str, os.PathLike)) else () if value is None else value
+    return tuple(DIRECTORY.convert(item) for item in items)
+
+
+def _to_patterns(value: Any) -> tuple[str, ...]:
+    items = [value] if isinstance(value, str) else () if value is None else value
+    if not all(items):
+        raise ValueError
+    return tuple(to_text(item) for item in items)
+
+
+def _to_user(value: Any) -> str | int:
+    return to_integer(value) if is_integer(value) else _to_name(value)
+
+
+def _to_name(value: Any) -> str:
+    name = to_text(value)
+    if not name or ":" in name:
+        raise ValueError
+    return name
+
+
 APP = Kind(_to_app, "MODULE:ATTRIBUTE or an application", "APP")
 BINDS = Kind(
     _to_binds,
@@ -139,6 +224,7 @@ HOSTS = Kind(
     "TEXT",
     separator=",",
 )
+PEERS = replace(HOSTS, convert=lambda value: tuple(_to_hosts(value)))
 FIELDS = Kind(
     _to_fields,
     "a list of NAME:VALUE, by RFC 9110 and with no name by which the server frames",
@@ -162,3 +248,26 @@ ROOT_PATH = Kind(
     _to_root_path, "a path that begins with / and has no ?, # or control characters", "PATH"
 )
 WS = Kind(_to_ws, f"one of {', '.join(WS_NAMES)}", "|".join(WS_NAMES), choices=WS_NAMES)
+CERT_REQS = Kind(
+    _to_cert_reqs,
+    f"one of {', '.join(CERT_REQS_NAMES)}",
+    "|".join(CERT_REQS_NAMES),
+    choices=CERT_REQS_NAMES,
+)
+FORWARDED_FIELDS = Kind(
+    _to_forwarded_fields, f"a list of {', '.join(FORWARDED_FIELD_NAMES)}", "TEXT", separator=","
+)
+SNI = Kind(
+    _to_sni,
+    "a list of HOST=CERTFILE or HOST=CERTFILE:KEYFILE, with files that are there",
+    "HOST=CERTFILE[:KEYFILE]",
+    separator=",",
+)
+IMPORT_OR_CALLABLE = Kind(
+    _to_import_or_callable, "MODULE:ATTRIBUTE or a callable", "MODULE:FACTORY"
+)
+DIRECTORIES = Kind(_to_directories, "a list of directories", "DIRECTORY", separator=os.pathsep)
+PATTERNS = Kind(_to_patterns, "a list of patterns", "PATTERN", separator=",")
+URL_PATH = Kind(_to_url_path, "a path that begins with / and has no ?, #, blank or control", "PATH")
+USER = Kind(_to_user, "the name or number of a user", "USER")
+GROUP = Kind(_to_user, "the name or number of a group", "GROUP")

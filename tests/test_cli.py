@@ -98,7 +98,7 @@ def test_version_tells_column_and_python(run):
         ([], "app: missing; give APP as MODULE:ATTRIBUTE"),
         (["main"], "app: 'main' is not MODULE:ATTRIBUTE or an application (from APP on the"),
         (["main:app", "--prot", "1"], "--prot"),
-        (["main:app", "--workers", "2"], "--workers"),
+        (["main:app", "--worker", "2"], "--worker"),
         (["main:app", "--port"], "--port"),
         (["main:app", "other:app"], "other:app"),
         (["main:app", "--port", "x"], "port: 'x' is not an integer from 0 to 65535 (from --port"),

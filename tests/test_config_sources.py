@@ -49,6 +49,7 @@ def test_every_option_can_come_from_the_environment(empty_directory):
         "env_file": "x",
         "fd": "3",
         "forwarded_allow_ips": "*",
+        "forwarded_fields": "for,host",
         "forwarded_header": "forwarded",
         "headers": "x-a: 1, 2\n x-b: 3 \n",
         "host": "::",
@@ -57,8 +58,18 @@ def test_every_option_can_come_from_the_environment(empty_directory):
         "log_config": "x",
         "log_level": "trace",
         "loop": "none",
+        "proxy_protocol_allow_ips": "10.0.0.0/8",
+        "readiness_path": "/readyz",
+        "reload_dirs": ".",
         "root_path": "/r",
         "root_path_mode": "keep",
+        "ssl_ca_certs": "x",
+        "ssl_cert_reqs": "required",
+        "ssl_certfile": "x",
+        "ssl_context_factory": "tls:make",
+        "ssl_keyfile": "x",
+        "ssl_min_version": "1.3",
+        "ssl_sni": "*.example.com=x:x",
         "uds": "s",
         "uds_permissions": "600",
         "ws": "none",
@@ -84,7 +95,7 @@ def test_variables_that_are_not_options_are_left_alone(name):
     assert collect(environ={f"ASGISERVE_{name}": "x", "PORT": "1"}).values == {}
 
 
-@pytest.mark.parametrize("variable", ["ASGISERVE_PROT", "ASGISERVE_WORKERS"])
+@pytest.mark.parametrize("variable", ["ASGISERVE_PROT", "ASGISERVE_WORKER"])
 def test_unknown_variable_is_refused(variable):
     with pytest.raises(ConfigError, match=rf"no such option.*\(from {variable}\)"):
         collect(environ={variable: "1"})

@@ -31,7 +31,10 @@ LAYERS = {
             "log_formatters",
             "logging_defaults",
             "option_kinds",
+            "options",
+            "process_options",
             "server_kinds",
+            "tls_options",
             "version",
         ),
         0,
@@ -44,7 +47,7 @@ LAYERS = {
     "middleware": 4,
     "server": 4,
     "supervisor": 5,
-    **dict.fromkeys(("__init__", "__main__", "cli", "config_sources"), 6),
+    **dict.fromkeys(("__init__", "__main__", "cli", "config_sources", "gunicorn"), 6),
 }
 
 # Declarations, with inline functions, but without a module behind them: only other .pxd and .pyx

@@ -10,17 +10,18 @@ import platform
 import random
 import socket
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from asgiserve._twins import COLUMN, LLHTTP_VERSION, context, http1_connection
+from asgiserve._twins import COLUMN, LLHTTP_VERSION, context
 from asgiserve.asgi.lifespan import Lifespan
 from asgiserve.connection.timeouts import TimeoutTicker
 from asgiserve.log import configure_logging
 from asgiserve.middleware.proxy_headers import ProxyHeadersMiddleware
 from asgiserve.server.accept_errors import thin_out_accept_errors
+from asgiserve.server.acceptor import Acceptor
 from asgiserve.server.access_log import make_access_log
 from asgiserve.server.app_loader import load_app
 from asgiserve.server.draining import drain
@@ -49,6 +50,9 @@ class Server:
         exit_status: what the process should exit with: 1 if the application's shutdown failed.
         owns_process: the process serves and does nothing else, so that it may end although
             threads of the application still run after the grace period.
+        on_retire: what to call with the reason when the process has served its time; None: it
+            stops at once.
+        worker: what the connections share; None while none is accepted.
     """
 
     def __init__(self, config: Config) -> None:
@@ -57,8 +61,9 @@ class Server:
         self.servers: list[asyncio.Server] = []
         self.exit_status = 0
         self.owns_process = False
+        self.on_retire: Callable[[str], None] | None = None
+        self.worker: WorkerContext | None = None
         self._request = StopRequest()
-        self._worker: WorkerContext | None = None
         self._is_loading = False
         self._grace_end_s = math.inf
         # What shutdown has to do, last thing first.
@@ -84,7 +89,7 @@ class Server:
     def force_exit(self, value: bool) -> None:
         self._next_request().force_exit = value
 
-    def run(self, sockets: list[socket.socket] | None = None) -> None:
+    def run(self, sockets: Sequence[socket.socket | Listener] | None = None) -> None:
         """Serve in a loop of its own until a signal or ``should_exit`` ends it.
 
         Raises:
@@ -98,7 +103,7 @@ class Server:
             # It came while the loop was set up or closed: a stop like any other.
             pass
 
-    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+    async def serve(self, sockets: Sequence[socket.socket | Listener] | None = None) -> None:
         """Serve in the running loop until a signal or ``should_exit`` ends it.
 
         Cancelling it stops the server too, without a grace period.
@@ -120,8 +125,8 @@ class Server:
             finally:
                 await self.shutdown()
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Import the application, bind, run the application's startup, and accept connections.
+    async def startup(self, sockets: Sequence[socket.socket | Listener] | None = None) -> None:
+        """Bind, import the application, run the application's startup, and accept connections.
 
         Leaves off where it is when the server is asked to stop meanwhile.
 
@@ -136,11 +141,11 @@ class Server:
         self.exit_status = 0
         async with AsyncExitStack() as undo:
             undo.callback(self._on_stopped)
+            listeners = self._bind(sockets)
+            for listener in listeners:
+                undo.callback(listener.close)
             app = self._load_app()
             if app is not None:
-                listeners = self._bind(sockets)
-                for listener in listeners:
-                    undo.callback(listener.close)
                 lifespan = Lifespan(app, self.config)
                 undo.push_async_callback(self._stop_lifespan, lifespan)
                 await finish_unless(self._request.force, lifespan.startup())
@@ -151,19 +156,28 @@ class Server:
     async def main_loop(self) -> None:
         """Wait until something asks the server to stop."""
         limit = self.config.limit_max_requests
-        if limit is None or self._worker is None:
+        if limit is None or self.worker is None:
             await self._request.stop.wait()
             return
         limit += random.randint(0, self.config.limit_max_requests_jitter)
         while not self._request.stop.is_set():
-            if self._worker.requests_total >= limit:
-                logger.info("Stopping after limit_max_requests of %d", limit)
+            if self.worker.requests_total >= limit:
+                self.retire(f"limit_max_requests of {limit}")
+                await self._request.stop.wait()
                 return
             try:
                 async with asyncio.timeout(context.TICK_S):
                     await self._request.stop.wait()
             except TimeoutError:
                 pass
+
+    def retire(self, reason: str) -> None:
+        """Serve no longer than needed; a worker under a supervisor waits for its replacement."""
+        if self.on_retire is None:
+            logger.info("Stopping after %s", reason)
+            self.should_exit = True
+            return
+        self.on_retire(reason)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept no more, bring connections to their end, then run the application's shutdown.
@@ -206,10 +220,10 @@ class Server:
         finally:
             self._is_loading = False
 
-    def _bind(self, sockets: list[socket.socket] | None) -> list[Listener]:
+    def _bind(self, sockets: Sequence[socket.socket | Listener] | None) -> list[Listener]:
         if sockets is None:
             return bind_listeners(self.config)
-        return [Listener(sock) for sock in sockets]
+        return [each if isinstance(each, Listener) else Listener(each) for each in sockets]
 
     async def _open(
         self, app: Any, lifespan: Lifespan, listeners: list[Listener], undo: AsyncExitStack
@@ -234,15 +248,11 @@ class Server:
         ticker.start()
         undo.callback(ticker.stop)
         undo.enter_context(thin_out_accept_errors(loop))
-        undo.push_async_callback(self._close, worker, listeners)
-        for listener in listeners:
-            server = await loop.create_server(
-                lambda: http1_connection.Http1Connection(worker),
-                sock=listener.sock,
-                backlog=config.backlog,
-            )
-            self.servers.append(server)
-        self._worker = worker
+        acceptor = Acceptor(worker, listeners)
+        undo.push_async_callback(self._close, worker, acceptor)
+        await acceptor.start()
+        self.servers = acceptor.servers
+        self.worker = worker
         self.started = True
         logger.info(
             "asgiserve %s serves %s (%s); press CTRL+C to stop",
@@ -251,17 +261,14 @@ class Server:
             describe_runtime(loop),
         )
 
-    async def _close(self, worker: WorkerContext, listeners: list[Listener]) -> None:
+    async def _close(self, worker: WorkerContext, acceptor: Acceptor) -> None:
         """Accept no more, and bring the connections of *worker* to their end."""
         try:
             # What the kernel has connected would be reset: one turn to see it, one to take it.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
         finally:
-            for server in self.servers:
-                server.close()
-            for listener in listeners:
-                listener.close()
+            acceptor.close()
         logger.info("Shutting down")
         timeout_s = self.config.timeout_graceful_shutdown
         self._grace_end_s = time.monotonic() + (math.inf if timeout_s is None else timeout_s)
@@ -274,7 +281,7 @@ class Server:
 
     def _on_stopped(self) -> None:
         self._request.detach()
-        self._worker = None
+        self.worker = None
         if not self.started:
             return
         logger.info("Stopped server process %d", os.getpid())
