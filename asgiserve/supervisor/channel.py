@@ -1,0 +1,198 @@
+"""One end of the socket between the supervisor and a worker.
+
+First the worker's order, as a pickle with its length; then JSON objects, one a line, both ways.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import select
+import socket
+import struct
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from asgiserve.errors import ConfigError
+
+if TYPE_CHECKING:
+    from asgiserve.supervisor.order import WorkerOrder
+
+__all__ = ["MAX_UNSENT_BYTES", "ORDER_TIMEOUT_S", "Channel"]
+
+logger = logging.getLogger("asgiserve.error")
+
+# What is kept for a peer that does not read: far more than a healthy one ever leaves.
+MAX_UNSENT_BYTES = 1024 * 1024
+# How long a process may take to read, or to send, an order that does not fit the socket's buffer.
+ORDER_TIMEOUT_S = 30.0
+
+ORDER_HEAD = struct.Struct("!II")
+READ_BYTES = 65536
+
+
+class Channel:
+    """Messages to and from the process at the other end; sending is safe in every thread.
+
+    Args:
+        sock: one end of a pair of stream sockets; owned by the channel, and non-blocking from
+            now on.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self._sock = sock
+        self._lock = threading.Lock()
+        # What the peer has not taken yet: whole messages, but for the first one's sent part.
+        self._unsent = b""
+        self._received = b""
+        self._is_dead = False
+
+    @classmethod
+    def pair(cls) -> tuple[Channel, Channel]:
+        """Two channels, each the other's peer."""
+        ours, theirs = socket.socketpair()
+        return cls(ours), cls(theirs)
+
+    def fileno(self) -> int:
+        """The socket's file descriptor, -1 once it is closed."""
+        return self._sock.fileno()
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether ``flush`` has something to do, once the socket is writable."""
+        return bool(self._unsent)
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send *message*, or what the socket takes of it; the rest goes with the next one.
+
+        Never waits, and never raises for a peer that is gone: ``receive`` tells. A beat that finds
+        the socket full is dropped: the next one says the same.
+        """
+        data = json.dumps(message, separators=(",", ":")).encode() + b"\n"
+        with self._lock:
+            self._flush()
+            if self._unsent and (
+                message.get("kind") == "beat" or len(self._unsent) + len(data) > MAX_UNSENT_BYTES
+            ):
+                return
+            self._unsent += data
+            self._flush()
+
+    def flush(self) -> None:
+        """Send what an earlier ``send`` left, as far as the socket takes it."""
+        with self._lock:
+            self._flush()
+
+    def receive(self) -> list[dict[str, Any]] | None:
+        """All messages that are there, without waiting; None once the peer is gone."""
+        is_open = self._read_available()
+        *lines, self._received = self._received.split(b"\n")
+        messages = [message for line in lines if (message := decode(line)) is not None]
+        return messages if is_open or messages else None
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until ``receive`` gives something, or None; False when *timeout_s* is over."""
+        return self._poll(select.POLLIN, timeout_s)
+
+    def send_order(self, order: WorkerOrder) -> None:
+        """Send *order* to a process that was spawned; waits only when it is very large.
+
+        Raises:
+            ConfigError: the order holds what cannot go to another process, such as an application
+                that is no import string.
+        """
+        try:
+            order_data = pickle.dumps(order)
+        # Any class may refuse in its own way.
+        except Exception as error:
+            raise ConfigError(
+                f"an option cannot be given to another process: {error}; applications and such "
+                "have to be import strings"
+            ) from error
+        # The path comes first, apart: the order's classes may only be found with it.
+        path_data = pickle.dumps(order.sys_path)
+        head = ORDER_HEAD.pack(len(path_data), len(order_data))
+        deadline_s = time.monotonic() + ORDER_TIMEOUT_S
+        with self._lock:
+            self._unsent += head + path_data + order_data
+            self._flush()
+            while self._unsent and time.monotonic() < deadline_s:
+                self._poll(select.POLLOUT, 1.0)
+                self._flush()
+
+    def receive_order(self) -> WorkerOrder:
+        """Wait for the order, which comes first; puts its ``sys_path`` in place.
+
+        Raises:
+            EOFError: the supervisor is gone.
+        """
+        path_size, order_size = ORDER_HEAD.unpack(self._read_exactly(ORDER_HEAD.size))
+        sys_path = pickle.loads(self._read_exactly(path_size))
+        if sys_path:
+            sys.path[:] = sys_path
+        order: WorkerOrder = pickle.loads(self._read_exactly(order_size))
+        return order
+
+    def close(self) -> None:
+        """Close the socket; the peer sees its end."""
+        self._is_dead = True
+        self._sock.close()
+
+    def _flush(self) -> None:
+        """Send what is unsent; the lock is held."""
+        try:
+            while self._unsent and not self._is_dead:
+                self._unsent = self._unsent[self._sock.send(self._unsent) :]
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self._is_dead = True
+        if self._is_dead:
+            self._unsent = b""
+
+    def _read_available(self) -> bool:
+        """Read until the socket is empty; False at its end."""
+        while True:
+            try:
+                data = self._sock.recv(READ_BYTES)
+            except (BlockingIOError, InterruptedError):
+                return True
+            except OSError:
+                return False
+            if not data:
+                return False
+            self._received += data
+            if len(data) < READ_BYTES:
+                return True
+
+    def _read_exactly(self, size: int) -> bytes:
+        while len(self._received) < size:
+            self.wait()
+            if not self._read_available() and len(self._received) < size:
+                raise EOFError("the supervisor is gone")
+        data, self._received = self._received[:size], self._received[size:]
+        return data
+
+    def _poll(self, event: int, timeout_s: float | None) -> bool:
+        if self.fileno() < 0:
+            return True
+        # Not select(): it fails for file descriptors above 1023.
+        poll = select.poll()
+        poll.register(self.fileno(), event)
+        return bool(poll.poll(None if timeout_s is None else timeout_s * 1000))
+
+
+def decode(line: bytes) -> dict[str, Any] | None:
+    """The message in *line*; None for what is none, which is logged."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        message = None
+    if isinstance(message, dict):
+        return message
+    logger.error("Not a message between supervisor and worker: %.100r", line)
+    return None
