@@ -1,0 +1,209 @@
+"""A worker process as its supervisor sees it: spawned or forked, waited for, told and killed."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import asgiserve
+from asgiserve.supervisor.channel import Channel
+
+if TYPE_CHECKING:
+    from asgiserve.supervisor.order import WorkerOrder
+
+__all__ = ["HELD_SIGNALS", "WorkerProcess"]
+
+logger = logging.getLogger("asgiserve.error")
+
+# What would kill or stop a process that has no handler for it yet; `run_worker` lets them through.
+HELD_SIGNALS = frozenset(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGTTIN", "SIGTTOU")
+    if hasattr(signal, name)
+)
+
+# Not -m, which has the current directory searched first: a file signal.py in it would be imported.
+BOOTSTRAP = (
+    "import sys; sys.path.append({folder!r}); "
+    "from asgiserve.supervisor.worker import main; sys.exit(main())"
+)
+
+
+class WorkerProcess:
+    """One process that serves; made by ``spawn`` or ``fork``.
+
+    Attributes:
+        pid: its process id; stays valid until ``poll`` has told its end.
+        channel: its messages; at its end the process is gone, or about to be.
+        slot: its place among its like.
+        started_s: when it was started, by the monotonic clock.
+    """
+
+    def __init__(self, child: SpawnedChild | ForkedChild, channel: Channel, slot: int) -> None:
+        self.pid = child.pid
+        self.channel = channel
+        self.slot = slot
+        self.started_s = time.monotonic()
+        self._child = child
+
+    @classmethod
+    def spawn(cls, order: WorkerOrder) -> WorkerProcess:
+        """Start a new interpreter that serves *order*; this process imports no application.
+
+        Raises:
+            OSError: the system does not let us start a process.
+            ConfigError: the order cannot go to another process.
+        """
+        ours, theirs = Channel.pair()
+        try:
+            fds = [theirs.fileno(), order.stacks_fd, *(each.fd for each in order.listeners)]
+            if order.spread_fd is not None:
+                fds.append(order.spread_fd)
+            with held_signals():
+                child = SpawnedChild(make_command(theirs.fileno()), fds)
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        worker = cls(child, ours, order.slot)
+        try:
+            ours.send_order(order)
+        except BaseException:
+            worker.kill(signal.SIGKILL)
+            worker.close()
+            raise
+        return worker
+
+    @classmethod
+    def fork(
+        cls, order: WorkerOrder, app: Any, *, leave: Callable[[], None] | None = None
+    ) -> WorkerProcess:
+        """Fork this process, and have the child serve *app*, which was loaded here.
+
+        Args:
+            leave: called in the child, first of all: to close what is the supervisor's alone.
+
+        Raises:
+            OSError: the system does not let us start a process.
+        """
+        ours, theirs = Channel.pair()
+        for stream in (sys.stdout, sys.stderr):
+            # Or what is left in a buffer is written twice.
+            if stream is not None:
+                stream.flush()
+        with held_signals():
+            try:
+                pid = os.fork()
+            except OSError:
+                ours.close()
+                theirs.close()
+                raise
+            if pid == 0:
+                ours.close()
+                end_child(order, theirs, app, leave)
+        theirs.close()
+        return cls(ForkedChild(pid), ours, order.slot)
+
+    def poll(self) -> int | None:
+        """The exit status, negative for a signal; None while the process lives."""
+        return self._child.poll()
+
+    def send(self, order: str) -> None:
+        """Give one of the orders of a running worker: ``stop``, ``force``, ``report``, ..."""
+        self.channel.send({"order": order})
+
+    def kill(self, signal_number: int) -> None:
+        """Send a signal, unless the process has ended."""
+        # Not after its end: the number may be another process's by now.
+        if self.poll() is None:
+            try:
+                os.kill(self.pid, signal_number)
+            except ProcessLookupError:
+                pass
+
+    def close(self) -> None:
+        """Close our end of the channel; a worker that still lives stops by itself."""
+        self.channel.close()
+
+
+class SpawnedChild:
+    """A child with an interpreter of its own."""
+
+    def __init__(self, command: list[str], fds: list[int]) -> None:
+        self._process = subprocess.Popen(command, pass_fds=fds)
+        self.pid = self._process.pid
+
+    def poll(self) -> int | None:
+        """As `WorkerProcess.poll`."""
+        return self._process.poll()
+
+
+class ForkedChild:
+    """A child that is a copy of this process."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._status: int | None = None
+
+    def poll(self) -> int | None:
+        """As `WorkerProcess.poll`."""
+        if self._status is None:
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:
+                # Somebody else has waited for it, and knows how it ended.
+                self._status = 255
+                return self._status
+            if pid:
+                self._status = os.waitstatus_to_exitcode(status)
+        return self._status
+
+
+def make_command(fd: int) -> list[str]:
+    """The command line of a worker whose end of the channel is *fd*."""
+    folder = str(Path(asgiserve.__path__[0]).resolve().parent)
+    # Private, but what multiprocessing uses as well: -X, -W, -O and their like.
+    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    return [sys.executable, *flags, "-P", "-c", BOOTSTRAP.format(folder=folder), str(fd)]
+
+
+def end_child(
+    order: WorkerOrder, channel: Channel, app: Any, leave: Callable[[], None] | None
+) -> None:
+    """Serve in a forked child, and end it; does not return, nor raise."""
+    status = 1
+    try:
+        if leave is not None:
+            leave()
+        from asgiserve.supervisor.worker import run_worker
+
+        status = run_worker(order, channel, app)
+        # By hand: an ordinary end would unwind the supervisor's stack, and stop what it guards.
+        atexit._run_exitfuncs()
+    except BaseException:
+        logger.exception("Exception in worker process %d", os.getpid())
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        os._exit(status)
+
+
+@contextmanager
+def held_signals() -> Iterator[None]:
+    """Hold HELD_SIGNALS back, here until the end, and in a child started here until it is ready."""
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, HELD_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
