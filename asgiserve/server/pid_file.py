@@ -1,0 +1,113 @@
+"""The file that tells other programs the process id of the server."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from asgiserve.errors import StartupError
+
+if TYPE_CHECKING:
+    from asgiserve.server.privileges import Identity
+
+__all__ = ["PidFile"]
+
+# A file that holds anything else was not written by a server, and is left alone.
+_CONTENT = re.compile(rb"\s*([0-9]{0,10})\s*")
+
+
+class PidFile:
+    """The pid file at *path*, which belongs to at most one process that lives.
+
+    Args:
+        path: its directory must be there and allow writing, now and when the file is removed.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        # Absolute, since the application may change the directory.
+        self.path = os.path.abspath(path)
+        self._pid = 0
+
+    def claim(self, *, predecessor: int | None = None, owner: Identity | None = None) -> None:
+        """Write the process id of the caller; a file of a process that is gone is replaced.
+
+        Args:
+            predecessor: a process that lives, and gives its file up to the caller.
+            owner: who will remove the file, when the process gives up its rights before.
+
+        Raises:
+            StartupError: another process lives that wrote the file, or it cannot be written.
+        """
+        pid = os.getpid()
+        try:
+            holder = self._read()
+            if holder not in (0, pid, predecessor) and is_alive(holder):
+                raise StartupError(
+                    f"cannot write pid file {self.path!r}: process {holder}, which it names, lives"
+                )
+            self._write(pid, owner)
+        except (OSError, ValueError) as exc:
+            reason = getattr(exc, "strerror", None) or str(exc)
+            reason = reason[:1].lower() + reason[1:]
+            raise StartupError(f"cannot write pid file {self.path!r}: {reason}") from exc
+        self._pid = pid
+
+    def release(self) -> None:
+        """Remove the file if the caller has claimed it, and nobody has taken it over since."""
+        # A forked child did not claim it.
+        if self._pid != os.getpid():
+            return
+        try:
+            if self._read() == self._pid:
+                self._remove()
+        except (OSError, ValueError):
+            # It is gone, or another's by now.
+            pass
+        self._pid = 0
+
+    def _read(self) -> int:
+        """The process id in the file; 0 when there is none."""
+        try:
+            with open(self.path, "rb") as file:
+                match = _CONTENT.fullmatch(file.read(64))
+        except FileNotFoundError:
+            return 0
+        if match is None:
+            raise ValueError("a file that is not a pid file is there")
+        return int(match[1] or 0)
+
+    def _write(self, pid: int, owner: Identity | None) -> None:
+        # Whoever reads the file meanwhile finds the old one or the new one, both whole.
+        draft = f"{self.path}.{pid}"
+        try:
+            # Root may write it where others could have laid a link for it.
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
+            fd = os.open(draft, flags, 0o644)
+            with open(fd, "wb") as file:
+                file.write(b"%d\n" % pid)
+            if owner is not None:
+                owner.own(draft)
+            os.replace(draft, self.path)
+        except OSError:
+            if os.path.exists(draft):
+                os.unlink(draft)
+            raise
+
+    def _remove(self) -> None:
+        try:
+            os.unlink(self.path)
+        except OSError:
+            # The directory is closed to us since we gave up our rights; an empty file is stale.
+            os.truncate(self.path, 0)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is a process *pid*, also one of another user."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True

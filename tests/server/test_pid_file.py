@@ -1,0 +1,148 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from asgiserve.errors import StartupError
+from asgiserve.server.pid_file import PidFile
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signal 0 asks there for nothing")
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "server.pid"
+
+
+@pytest.fixture
+def living_pid():
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield process.pid
+        process.kill()
+
+
+def dead_pid():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_claim_writes_the_process_id(path):
+    PidFile(path).claim()
+    assert path.read_text() == f"{os.getpid()}\n"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_release_removes_the_file(path):
+    pid_file = PidFile(path)
+    pid_file.claim()
+    pid_file.release()
+    assert not path.exists()
+
+
+def test_release_finds_the_file_from_another_directory(path, monkeypatch):
+    monkeypatch.chdir(path.parent)
+    pid_file = PidFile(path.name)
+    pid_file.claim()
+    monkeypatch.chdir("/")
+    pid_file.release()
+    assert not path.exists()
+
+
+def test_claim_refuses_the_file_of_a_process_that_lives(path, living_pid):
+    path.write_text(f"{living_pid}\n")
+    with pytest.raises(StartupError, match=f"{path}': process {living_pid}, which it names, lives"):
+        PidFile(path).claim()
+    assert path.read_text() == f"{living_pid}\n"
+
+
+@pytest.mark.parametrize("content", ["", "\n", "9999999999\n"])
+def test_claim_replaces_a_file_without_a_process(path, content):
+    path.write_text(content)
+    PidFile(path).claim()
+    assert path.read_text() == f"{os.getpid()}\n"
+
+
+def test_claim_replaces_the_file_of_a_process_that_is_gone(path):
+    path.write_text(f"{dead_pid()}\n")
+    PidFile(path).claim()
+    assert path.read_text() == f"{os.getpid()}\n"
+
+
+def test_claim_replaces_a_file_with_its_own_process_id(path):
+    # A container starts its processes with the same numbers again.
+    path.write_text(f"{os.getpid()}\n")
+    pid_file = PidFile(path)
+    pid_file.claim()
+    pid_file.release()
+    assert not path.exists()
+
+
+def test_claim_takes_the_file_of_a_predecessor_over(path, living_pid):
+    path.write_text(f"{living_pid}\n")
+    PidFile(path).claim(predecessor=living_pid)
+    assert path.read_text() == f"{os.getpid()}\n"
+
+
+@pytest.mark.parametrize("content", ["user=www\n", "12 13\n", "-1\n"])
+def test_claim_refuses_a_file_that_holds_something_else(path, content):
+    path.write_text(content)
+    with pytest.raises(StartupError, match="a file that is not a pid file is there"):
+        PidFile(path).claim()
+    assert path.read_text() == content
+
+
+def test_claim_names_a_directory_that_is_missing(path):
+    with pytest.raises(StartupError, match=r"missing/server\.pid': no such file or directory"):
+        PidFile(path.parent / "missing" / path.name).claim()
+
+
+def test_claim_does_not_follow_a_link(path):
+    target = path.parent / "target"
+    target.write_text("")
+    path.symlink_to(target)
+    PidFile(path).claim()
+    assert target.read_text() == ""
+    assert not path.is_symlink()
+
+
+def test_release_leaves_the_file_of_a_successor(path):
+    pid_file = PidFile(path)
+    pid_file.claim()
+    path.write_text("1\n")
+    pid_file.release()
+    assert path.read_text() == "1\n"
+
+
+def test_release_leaves_a_file_that_was_not_claimed(path):
+    path.write_text(f"{os.getpid()}\n")
+    PidFile(path).release()
+    assert path.exists()
+
+
+def test_release_survives_a_file_that_is_gone(path):
+    pid_file = PidFile(path)
+    pid_file.claim()
+    path.unlink()
+    pid_file.release()
+    assert not path.exists()
+
+
+def test_release_in_a_forked_child_leaves_the_file_of_its_parent(path, monkeypatch):
+    pid_file = PidFile(path)
+    pid_file.claim()
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    pid_file.release()
+    assert path.exists()
+
+
+def test_release_empties_the_file_in_a_directory_that_is_closed_by_now(path, monkeypatch):
+    def refuse(path):
+        raise PermissionError
+
+    pid_file = PidFile(path)
+    pid_file.claim()
+    monkeypatch.setattr(os, "unlink", refuse)
+    pid_file.release()
+    assert path.read_text() == ""
