@@ -401,6 +401,12 @@ def _check_conflicts(config: Config) -> None:
     if is_changed("forwarded_header") and not config.proxy_headers:
         names = ("forwarded_header", "proxy_headers")
         raise OptionError("forwarded_header: has no effect while proxy_headers is false", *names)
+    if config.forwarded_header == "forwarded" and {"port", "prefix"} & set(config.forwarded_fields):
+        raise OptionError(
+            "forwarded_fields: Forwarded (RFC 7239) has no port, but in its host, and no prefix",
+            "forwarded_fields",
+            "forwarded_header",
+        )
     if config.interface == "wsgi" and config.lifespan == "on":
         raise OptionError(
             "lifespan: a WSGI application has no lifespan to turn on", "lifespan", "interface"

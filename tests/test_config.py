@@ -217,6 +217,10 @@ def test_unknown_option_is_a_config_error_that_suggests_a_known_one():
         ({"bind": "a:1", "uds_permissions": "600"}, "uds_permissions: there is no unix socket"),
         ({"limit_max_requests_jitter": 5}, "limit_max_requests_jitter: needs limit_max_requests"),
         ({"forwarded_header": "forwarded", "proxy_headers": False}, "forwarded_header: has no"),
+        (
+            {"forwarded_header": "forwarded", "forwarded_fields": "for,prefix"},
+            "forwarded_fields: Forwarded (RFC 7239) has no port",
+        ),
         ({"interface": "wsgi", "lifespan": "on"}, "lifespan: a WSGI application has no lifespan"),
     ],
 )

@@ -7,9 +7,10 @@ not trusted, or cannot be read, may be anybody's invention.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from asgiserve.middleware.forwarded_values import parse_host, parse_port, parse_prefix
 from asgiserve.middleware.trusted_hosts import TrustedHosts
 
 __all__ = ["Origin", "read_forwarded", "read_x_forwarded"]
@@ -29,41 +30,88 @@ MAX_PORT = 65535
 
 @dataclass(slots=True)
 class Origin:
-    """Where a request came from, as far as trusted proxies say so.
+    """Where a request came from and what it was sent to, as far as trusted proxies say so.
 
     Args:
         client: address and port of the client; port 0 when it is not known.
         proto: the scheme of the client's request in lower case, which may be anything.
+        authority: what the client's Host said, well-formed.
+        host: the host in *authority*, without brackets.
+        port: the one that the client connected to.
+        prefix: the path that a proxy removed, without a slash at its end.
     """
 
     client: tuple[str, int] | None = None
     proto: str | None = None
+    authority: str | None = None
+    host: str = ""
+    port: int | None = None
+    prefix: str | None = None
 
 
-def read_x_forwarded(for_lines: list[str], proto_lines: list[str], trusted: TrustedHosts) -> Origin:
-    """Read the field lines of ``X-Forwarded-For`` and ``X-Forwarded-Proto``."""
+def read_x_forwarded(lines: Mapping[str, list[str]], trusted: TrustedHosts) -> Origin:
+    """Read the fields of ``X-Forwarded-For`` and its like.
+
+    Args:
+        lines: field lines by the last word of the name: for, proto, host, port, prefix.
+        trusted: the proxies.
+    """
     origin = Origin()
     hops = 0
-    for node in reversed(split_list(for_lines)):
+    for node in reversed(split_list(lines.get("for", []))):
         hops += 1
         if add_hop(origin, node, trusted):
             break
-    protos = split_list(proto_lines)
-    if protos:
-        # Proxies append to this list as well, or they replace it by a single member.
-        origin.proto = protos[-min(max(hops, 1), len(protos))].lower()
+    members = {name: member_of_hop(of_name, max(hops, 1)) for name, of_name in lines.items()}
+    if proto := members.get("proto"):
+        origin.proto = proto.lower()
+    add_host(origin, members.get("host", ""))
+    # What a proxy says of the port beside the host is the more exact.
+    port = parse_port(members.get("port", ""))
+    if port is not None:
+        origin.port = port
+    origin.prefix = parse_prefix(members.get("prefix", ""))
     return origin
 
 
-def read_forwarded(lines: list[str], trusted: TrustedHosts) -> Origin:
-    """Read the field lines of ``Forwarded``."""
+def read_forwarded(lines: list[str], names: frozenset[str], trusted: TrustedHosts) -> Origin:
+    """Read the field lines of ``Forwarded``.
+
+    Args:
+        lines: the values.
+        names: what to take of for, proto and host.
+        trusted: the proxies.
+    """
     origin = Origin()
+    host = ""
     for element in elements_from_right(lines):
-        if "proto" in element:
+        if "proto" in element and "proto" in names:
             origin.proto = element["proto"].lower()
+        host = element.get("host", host)
         if add_hop(origin, element.get("for", ""), trusted):
             break
+    if "for" not in names:
+        origin.client = None
+    if "host" in names:
+        add_host(origin, host)
     return origin
+
+
+def member_of_hop(lines: list[str], hops: int) -> str:
+    """What the proxy that is *hops* away said, in the list that *lines* are; "" for nothing.
+
+    Proxies append to these lists as well, or they replace them by a single member.
+    """
+    members = split_list(lines)
+    return members[-min(hops, len(members))] if members else ""
+
+
+def add_host(origin: Origin, text: str) -> None:
+    """Take the host and the port of *text* into *origin*, if it is well-formed."""
+    parts = parse_host(text)
+    if parts is not None:
+        origin.authority = text
+        origin.host, origin.port = parts
 
 
 def add_hop(origin: Origin, node: str, trusted: TrustedHosts) -> bool:

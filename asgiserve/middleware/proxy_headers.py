@@ -1,4 +1,4 @@
-"""Takes the client and the scheme of a request from what trusted proxies say."""
+"""Takes client, scheme, host, port and prefix of a request from what trusted proxies say."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from asgiserve.middleware.trusted_hosts import TrustedHosts
 
 __all__ = ["ProxyHeadersMiddleware"]
 
-X_FORWARDED_FIELDS = frozenset({b"x-forwarded-for", b"x-forwarded-proto"})
-FORWARDED_FIELDS = frozenset({b"forwarded"})
+X_FORWARDED = b"x-forwarded-"
+FORWARDED = b"forwarded"
 
 # Proxies name the scheme of HTTP for WebSockets too, and the other way round.
 HTTP_SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 # What was read is remembered, for about as many clients as a site has at a time; header fields
 # longer than this, of many proxies or of a client that means to fill the memory, are not.
@@ -33,6 +34,9 @@ class ProxyHeadersMiddleware:
         trusted_hosts: the proxies, see `TrustedHosts`; peers beside them are not listened to.
         use_forwarded: read ``Forwarded`` (RFC 7239). Only one of the two kinds of header is read,
             since a client can freely send the one that its proxy does not know.
+        fields: what to take: for, proto, host, port, prefix; the proxies have to set each of them,
+            or a client could. ``Forwarded`` has neither port nor prefix.
+        root_path_mode: what a prefix does to the path, as root_path itself does.
     """
 
     def __init__(
@@ -40,10 +44,18 @@ class ProxyHeadersMiddleware:
         app: Any,
         trusted_hosts: str | Sequence[str] = "127.0.0.1",
         use_forwarded: bool = False,
+        *,
+        fields: Sequence[str] = ("for", "proto"),
+        root_path_mode: str = "auto",
     ) -> None:
         self.app = app
         self._trusted = TrustedHosts(trusted_hosts)
-        self._names = FORWARDED_FIELDS if use_forwarded else X_FORWARDED_FIELDS
+        self._use_forwarded = use_forwarded
+        self._wanted = frozenset(fields)
+        self._names = frozenset(
+            [FORWARDED] if use_forwarded else [X_FORWARDED + name.encode() for name in fields]
+        )
+        self._root_path_mode = root_path_mode
         self._origins: dict[Fields, Origin] = {}
 
     # Not a coroutine function: one that only awaits another costs every request a coroutine.
@@ -55,7 +67,10 @@ class ProxyHeadersMiddleware:
             fields = tuple([(name, v) for name, v in scope.get("headers", ()) if name in names])
             if fields:
                 # Fast lane, when the same client was here before: a third of what reading costs.
-                apply_origin(self._origins.get(fields) or self._read(fields), scope)
+                origin = self._origins.get(fields) or self._read(fields)
+                apply_origin(origin, scope)
+                if origin.prefix is not None:
+                    apply_prefix(origin.prefix, scope, self._root_path_mode)
         result: Awaitable[None] = self.app(scope, receive, send)
         return result
 
@@ -70,14 +85,11 @@ class ProxyHeadersMiddleware:
 
     def _read(self, fields: Fields) -> Origin:
         """What the proxies' *fields* say."""
-        if self._names is FORWARDED_FIELDS:
-            origin = read_forwarded(lines_of(fields, b"forwarded"), self._trusted)
+        if self._use_forwarded:
+            lines = [value.decode("latin-1") for _, value in fields]
+            origin = read_forwarded(lines, self._wanted, self._trusted)
         else:
-            origin = read_x_forwarded(
-                lines_of(fields, b"x-forwarded-for"),
-                lines_of(fields, b"x-forwarded-proto"),
-                self._trusted,
-            )
+            origin = read_x_forwarded(lines_by_word(fields), self._trusted)
         if sum(len(value) for _, value in fields) <= MAX_CHARS_OF_ORIGIN:
             if len(self._origins) >= MAX_ORIGINS:
                 self._origins.clear()
@@ -86,14 +98,52 @@ class ProxyHeadersMiddleware:
 
 
 def apply_origin(origin: Origin, scope: dict[str, Any]) -> None:
-    """Put into *scope* what is known of the client."""
+    """Put into *scope* what is known of the client and of the address that it asked."""
     if origin.client is not None:
         scope["client"] = origin.client
     schemes = WEBSOCKET_SCHEMES if scope["type"] == "websocket" else HTTP_SCHEMES
     if origin.proto in schemes:
         scope["scheme"] = schemes[origin.proto]
+    if origin.authority is not None:
+        host = (b"host", origin.authority.encode("latin-1"))
+        scope["headers"] = [host, *(field for field in scope["headers"] if field[0] != b"host")]
+        scope["server"] = origin.host, origin.port or DEFAULT_PORTS[scope["scheme"]]
+    elif origin.port is not None and is_tcp_address(scope.get("server")):
+        scope["server"] = scope["server"][0], origin.port
 
 
-def lines_of(fields: Fields, name: bytes) -> list[str]:
-    """The values of every field *name*, in their order."""
-    return [value.decode("latin-1") for field, value in fields if field == name]
+def apply_prefix(prefix: str, scope: dict[str, Any], root_path_mode: str) -> None:
+    """Put *prefix* in front of root_path in *scope*, and of the path, as *root_path_mode* says.
+
+    Like `ScopeFactory`, which knows the root_path of the options alone.
+    """
+    scope["root_path"] = prefix + scope["root_path"]
+    path: str = scope["path"]
+    # An asterisk is no path.
+    if root_path_mode == "keep" or path == "*":
+        return
+    is_below = path == prefix or path.startswith(f"{prefix}/")
+    raw_path: bytes = scope["raw_path"]
+    raw_prefix = prefix.encode("ascii")
+    if root_path_mode == "strip":
+        if is_below:
+            scope["path"] = path[len(prefix) :] or "/"
+            if raw_path.startswith(raw_prefix):
+                scope["raw_path"] = raw_path[len(raw_prefix) :] or b"/"
+    elif root_path_mode == "prepend" or not is_below:
+        scope["path"] = prefix + path
+        scope["raw_path"] = raw_prefix + raw_path
+
+
+def is_tcp_address(server: tuple[str, int | None] | None) -> bool:
+    """Whether *server* of a scope has a port; a unix socket has none to change."""
+    return server is not None and server[1] is not None
+
+
+def lines_by_word(fields: Fields) -> dict[str, list[str]]:
+    """The values of ``X-Forwarded-*`` in their order, by what stands for the asterisk."""
+    lines: dict[str, list[str]] = {}
+    for name, value in fields:
+        word = name.removeprefix(X_FORWARDED).decode("ascii")
+        lines.setdefault(word, []).append(value.decode("latin-1"))
+    return lines

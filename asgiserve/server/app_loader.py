@@ -69,9 +69,12 @@ def wrap_app(app: Any, name: str, config: Config) -> Any:
     if logger.isEnabledFor(TRACE):
         app = MessageLog(app)
     if config.proxy_headers and config.forwarded_allow_ips:
-        use_forwarded = config.forwarded_header == "forwarded"
         app = ProxyHeadersMiddleware(
-            app, trusted_hosts=list(config.forwarded_allow_ips), use_forwarded=use_forwarded
+            app,
+            trusted_hosts=list(config.forwarded_allow_ips),
+            use_forwarded=config.forwarded_header == "forwarded",
+            fields=config.forwarded_fields,
+            root_path_mode=config.root_path_mode,
         )
     return app
 

@@ -1,0 +1,74 @@
+"""The address that clients see, as proxies tell it over real connections."""
+
+import ast
+
+import pytest
+
+from .raw_client import RawClient
+
+FIELDS = "--forwarded-fields=for,proto,host,port,prefix"
+
+
+@pytest.fixture
+def start(start_server):
+    def start_site(*options):
+        return start_server("-m", "asgiserve", "websocket_site:app", "--port", "0", *options)
+
+    return start_site
+
+
+def ask_scope(server, *lines):
+    with RawClient(server.address) as raw:
+        answer = raw.get("/page", "x-show-scope: yes", *lines)
+    assert answer.status == 200
+    return ast.literal_eval(answer.body.decode())
+
+
+@pytest.mark.parametrize(
+    ("line", "changes"),
+    [
+        # Each alone leaves the short way around the middleware.
+        ("x-forwarded-host: site.example", {"server": ("site.example", 80)}),
+        ("x-forwarded-port: 8443", {"server": ("127.0.0.1", 8443)}),
+        ("x-forwarded-prefix: /api", {"root_path": "/api", "path": "/api/page"}),
+        ("x-forwarded-prefix: //evil.example", {"root_path": "", "path": "/page"}),
+    ],
+)
+def test_named_field_changes_the_scope_by_itself(start, line, changes):
+    scope = ask_scope(start(FIELDS), line)
+    assert {name: scope[name] for name in changes} == changes
+
+
+def test_fields_that_are_not_named_change_nothing(start):
+    server = start()
+    scope = ask_scope(
+        server,
+        "x-forwarded-host: site.example",
+        "x-forwarded-port: 8443",
+        "x-forwarded-prefix: /api",
+    )
+    assert tuple(scope["server"]) == server.address
+    assert (b"host", b"e2e") in scope["headers"]
+    assert (scope["root_path"], scope["path"]) == ("", "/page")
+
+
+def test_websocket_has_the_address_that_its_client_saw(start, open_raw_websocket):
+    server = start(FIELDS, "--root-path=/v1", "--root-path-mode=strip")
+    raw = open_raw_websocket(
+        server,
+        "/scope",
+        x_forwarded_host="site.example",
+        x_forwarded_proto="https",
+        x_forwarded_prefix="/api",
+    )
+    scope = ast.literal_eval(raw.read_frame().payload.decode())
+    assert (scope["scheme"], scope["server"]) == ("wss", ("site.example", 443))
+    assert [value for name, value in scope["headers"] if name == b"host"] == [b"site.example"]
+    assert (scope["root_path"], scope["path"]) == ("/api/v1", "/scope")
+
+
+def test_forwarded_names_the_host(start):
+    server = start("--forwarded-header=forwarded", "--forwarded-fields=for,proto,host")
+    scope = ask_scope(server, 'forwarded: for=203.0.113.7;proto=https;host="site.example:8443"')
+    assert scope["client"] == ("203.0.113.7", 0)
+    assert (scope["scheme"], scope["server"]) == ("https", ("site.example", 8443))
