@@ -21,6 +21,7 @@ cdef class Http1Connection(CycleOwner):
     cdef RequestParser _parser
     cdef ReadGate _read_gate
     cdef ScopeFactory _scopes
+    cdef object _addresses
     cdef object _handshake
     cdef object _transport
     cdef Phase _phase

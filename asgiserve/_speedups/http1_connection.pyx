@@ -35,8 +35,9 @@ cdef int LINGER_TICKS = to_ticks(2.0)
 cdef class Http1Connection(CycleOwner):
     """One HTTP/1.1 connection of *worker*."""
 
-    def __init__(self, WorkerContext worker):
+    def __init__(self, WorkerContext worker, addresses=None):
         CycleOwner.__init__(self, worker)
+        self._addresses = addresses
         self._parser = RequestParser(
             self, worker.max_target_bytes, worker.max_head_bytes, worker.max_fields
         )
@@ -46,8 +47,12 @@ cdef class Http1Connection(CycleOwner):
     def connection_made(self, transport):
         """Note the addresses and give the client its time for a first head."""
         cdef WorkerContext worker = self.worker
-        client = address_pair(transport.get_extra_info("peername"))
-        server = local_address(transport.get_extra_info("sockname"))
+        addresses = self._addresses
+        if addresses is None:
+            client = address_pair(transport.get_extra_info("peername"))
+            server = local_address(transport.get_extra_info("sockname"))
+        else:
+            client, server = addresses.client, addresses.server
         self.client_text = address_text(client, server)
         self._transport = transport
         self._read_gate = ReadGate(transport)
@@ -219,6 +224,10 @@ cdef class Http1Connection(CycleOwner):
             self._answer(HttpRequestError("the application failed to answer", status=500))
 
     # What the server calls.
+
+    def current_cycle(self):
+        """The request that is being served; None between requests."""
+        return self._cycle
 
     def start_draining(self):
         """Close the connection as soon as it owes no answer."""

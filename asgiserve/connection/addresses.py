@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["address_pair", "address_text", "local_address"]
+__all__ = ["Addresses", "address_pair", "address_text", "local_address"]
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Both ends of a connection, as somebody says who knows better than the socket.
+
+    Args:
+        client: host and port; None for a Unix socket.
+        server: host and port, or the path of a Unix socket and None; None if it is not known.
+    """
+
+    client: tuple[str, int] | None
+    server: tuple[str, int | None] | None
 
 
 def address_pair(address: Any) -> tuple[str, int] | None:

@@ -16,7 +16,12 @@ from asgiserve.codecs.http1_framing import frame_error
 from asgiserve.codecs.http1_head import RequestHead
 from asgiserve.codecs.http1_parser import RequestParser
 from asgiserve.codecs.ws_handshake import Handshake, is_websocket, read_handshake
-from asgiserve.connection.addresses import address_pair, address_text, local_address
+from asgiserve.connection.addresses import (
+    Addresses,
+    address_pair,
+    address_text,
+    local_address,
+)
 from asgiserve.connection.app_errors import (
     is_disconnect,
     log_app_error,
@@ -58,9 +63,15 @@ class Phase(IntEnum):
 
 
 class Http1Connection(CycleOwner, asyncio.Protocol):
-    """One HTTP/1.1 connection of *worker*."""
+    """One HTTP/1.1 connection of *worker*.
+
+    Args:
+        worker: what it shares with others.
+        addresses: its ends, where a proxy has told them; None: those of the transport.
+    """
 
     __slots__ = (
+        "_addresses",
         "_cycle",
         "_drained_bytes",
         "_handshake",
@@ -79,8 +90,9 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
     _scopes: ScopeFactory
     _transport: Any
 
-    def __init__(self, worker: WorkerContext) -> None:
+    def __init__(self, worker: WorkerContext, addresses: Addresses | None = None) -> None:
         super().__init__(worker)
+        self._addresses = addresses
         self._parser = RequestParser(
             self, worker.max_target_bytes, worker.max_head_bytes, worker.max_fields
         )
@@ -98,8 +110,12 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note the addresses and give the client its time for a first head."""
         worker = self.worker
-        client = address_pair(transport.get_extra_info("peername"))
-        server = local_address(transport.get_extra_info("sockname"))
+        addresses = self._addresses
+        if addresses is None:
+            client = address_pair(transport.get_extra_info("peername"))
+            server = local_address(transport.get_extra_info("sockname"))
+        else:
+            client, server = addresses.client, addresses.server
         self.client_text = address_text(client, server)
         self._transport = transport
         self._read_gate = ReadGate(transport)
@@ -273,6 +289,10 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
             self._answer(HttpRequestError("the application failed to answer", status=500))
 
     # What the server calls.
+
+    def current_cycle(self) -> Http1Cycle | None:
+        """The request that is being served; None between requests."""
+        return self._cycle
 
     def start_draining(self) -> None:
         """Close the connection as soon as it owes no answer."""

@@ -12,8 +12,9 @@ import sys
 import pytest
 
 from asgiserve.config import Config
+from asgiserve.connection.addresses import Addresses
 from tests.apps import RecordingApp, answer
-from tests.fakes import Wire
+from tests.fakes import CLIENT, SERVER, Wire
 
 
 async def app(scope, receive, send):
@@ -66,6 +67,33 @@ async def test_lost_connection_is_freed_without_the_garbage_collector(impl):
 def test_logs_name_the_peer(impl, extra, text):
     with Wire(impl, RecordingApp(), extra=extra) as wire:
         assert wire.connection.client_text == text
+
+
+@pytest.mark.parametrize(
+    ("addresses", "client", "server", "text"),
+    [
+        (
+            Addresses(("203.0.113.9", 40), ("198.51.100.2", 443)),
+            ("203.0.113.9", 40),
+            ("198.51.100.2", 443),
+            "203.0.113.9:40",
+        ),
+        (Addresses(None, ("/run/front.sock", None)), None, ("/run/front.sock", None), "unix"),
+        (None, CLIENT, SERVER, "192.0.2.7:50505"),
+    ],
+)
+def test_addresses_of_a_proxy_go_before_those_of_the_transport(
+    impl, addresses, client, server, text
+):
+    app = RecordingApp()
+    with Wire(impl, app) as wire:
+        connection = impl.http1_connection.Http1Connection(wire.context, addresses)
+        wire.call(wire.transport.connect, connection)
+        wire.feed(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        scope = app.requests[0].scope
+        assert scope["client"] == client
+        assert scope["server"] == server
+        assert connection.client_text == text
 
 
 @pytest.mark.parametrize("is_split", [False, True])
