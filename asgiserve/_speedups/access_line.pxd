@@ -7,6 +7,7 @@ cdef class AccessLines:
     cdef bytes _reset
     cdef tuple _status_colors
     cdef public bytes prefix
+    cdef public bytes quiet_target
 
     # `write`, for C.
     cdef int add_line(

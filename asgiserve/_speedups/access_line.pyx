@@ -57,6 +57,7 @@ cdef class AccessLines:
         tuple status_colors not None = (b"",) * 10,
     ):
         self.prefix = b""
+        self.quiet_target = None
         self._bold = bold
         self._reset = reset
         self._status_colors = status_colors
@@ -86,6 +87,8 @@ cdef class AccessLines:
         double duration_s,
     ) except -1:
         cdef Parts parts
+        if self.quiet_target is not None and status == 200 and target == self.quiet_target:
+            return 0
         if PyByteArray_GET_SIZE(self._lines) == 0 and not self.begin_batch():
             self.write_record(client, method, target, http_version, status, body_bytes, duration_s)
             return 0

@@ -21,9 +21,10 @@ class AccessLines:
 
     Attributes:
         prefix: what each line begins with: level and time.
+        quiet_target: requests for it have no line when they are answered 200; None: all have one.
     """
 
-    __slots__ = ("_bold", "_lines", "_reset", "_status_colors", "prefix")
+    __slots__ = ("_bold", "_lines", "_reset", "_status_colors", "prefix", "quiet_target")
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class AccessLines:
         status_colors: tuple[bytes, ...] = (b"",) * 10,
     ) -> None:
         self.prefix = b""
+        self.quiet_target: bytes | None = None
         self._bold = bold
         self._reset = reset
         self._status_colors = status_colors
@@ -58,6 +60,8 @@ class AccessLines:
             body_bytes: the size of the response's body.
             duration_s: the time from the request's head to the end of the response.
         """
+        if target == self.quiet_target and status == 200:
+            return
         if not self._lines and not self.begin_batch():
             self.write_record(client, method, target, http_version, status, body_bytes, duration_s)
             return

@@ -12,6 +12,7 @@ import logging
 import os
 import time
 from typing import TYPE_CHECKING, TextIO
+from urllib.parse import quote
 
 from asgiserve._twins import access_line
 from asgiserve.log_formatters import (
@@ -45,7 +46,11 @@ def make_access_log(config: Config, loop: asyncio.AbstractEventLoop) -> AccessLo
     """The access log of one event loop, or None when no line would be logged."""
     if not config.access_log or not logger.isEnabledFor(logging.INFO) or not logger.hasHandlers():
         return None
-    return AccessLog(loop)
+    log = AccessLog(loop)
+    if config.readiness_path is not None:
+        # A probe comes every few seconds: it says something when the answer is another than 200.
+        log.quiet_target = quote(config.readiness_path).encode("ascii")
+    return log
 
 
 class AccessLog(access_line.AccessLines):

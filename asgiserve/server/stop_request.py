@@ -12,19 +12,25 @@ class StopRequest:
 
     Attributes:
         stop: finish what is in flight, then stop.
+        hurry: accept no more, although the time for that has not come.
         force: cut off what is in flight.
         cut_short: do not wait for the application's shutdown either.
+        has_delay: a delay lies between the wish to stop and what is done for it; the next
+            escalation ends that, and nothing else. Whoever sets it clears it after the delay.
         is_spent: the run is over; the next one needs a new request.
     """
 
     def __init__(self) -> None:
         self.stop = asyncio.Event()
+        self.hurry = asyncio.Event()
         self.force = asyncio.Event()
         self.cut_short = asyncio.Event()
+        self.has_delay = False
         self.is_spent = False
         self._loop: asyncio.AbstractEventLoop | None = None
         # The events may be set in the loop's thread only; these say what they will be set to.
         self._should_exit = False
+        self._is_hurried = False
         self._force_exit = False
         self._is_cut_short = False
 
@@ -49,14 +55,24 @@ class StopRequest:
         self._wake()
 
     def escalate(self) -> None:
-        """Ask for one step more: to stop, to force, to cut short."""
+        """Ask for one step more: to stop, to end a delay, to force, to cut short."""
         if self._force_exit:
             self._is_cut_short = True
+        elif self._should_exit and self.has_delay and not self._is_hurried:
+            self._is_hurried = True
         elif self._should_exit:
             self._force_exit = True
         else:
             self._should_exit = True
         self._wake()
+
+    async def delay(self, seconds: float) -> None:
+        """Wait *seconds*, or until an escalation ends the delay."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.hurry.wait()
+        except TimeoutError:
+            pass
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let *loop*, which calls this, see the request."""
@@ -81,6 +97,8 @@ class StopRequest:
     def _set_events(self) -> None:
         if self._should_exit:
             self.stop.set()
+            if self._is_hurried or self._force_exit:
+                self.hurry.set()
             if self._force_exit:
                 self.force.set()
             if self._is_cut_short:

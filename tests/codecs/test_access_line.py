@@ -66,6 +66,15 @@ def test_colours_surround_the_request_line_and_the_status(impl):
     assert b" <9>999</> 13 " in write_one(lines, status=999)
 
 
+def test_quiet_target_has_a_line_only_when_it_is_not_answered_200(impl):
+    lines = impl.access_line.AccessLines()
+    lines.quiet_target = b"/ready"
+    assert write_one(lines, target=b"/ready") == b""
+    assert b" 503 " in write_one(lines, target=b"/ready", status=503)
+    assert b"/ready?" in write_one(lines, target=b"/ready?")
+    assert write_one(lines)
+
+
 def test_taking_forgets(impl):
     lines = impl.access_line.AccessLines()
     assert lines.take() == b""

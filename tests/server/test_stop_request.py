@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterator
+
+import pytest
 
 from asgiserve.server.stop_request import StopRequest
+from tests.fakes import ManualLoop
 
 
 async def test_request_from_another_thread_wakes_the_loop() -> None:
@@ -60,3 +64,78 @@ def test_request_after_the_loop_was_closed_does_nothing() -> None:
     asyncio.run(attach())
     request.should_exit = True
     assert not request.stop.is_set()
+
+
+class Delay:
+    """A stopping request that is within a delay of ten seconds."""
+
+    def __init__(self, loop: ManualLoop) -> None:
+        self.loop = loop
+        self.request = StopRequest()
+        self.request.has_delay = True
+        self.task = loop.create_task(self._run())
+        loop.run_until_idle()
+
+    async def _run(self) -> None:
+        self.request.attach(self.loop)
+        self.request.escalate()
+        await self.request.delay(10)
+        self.request.has_delay = False
+
+    def escalate(self) -> None:
+        self.request.escalate()
+        self.loop.run_until_idle()
+
+
+@pytest.fixture
+def delay() -> Iterator[Delay]:
+    loop = ManualLoop()
+    yield Delay(loop)
+    loop.close()
+    assert not loop.errors
+
+
+def test_delay_ends_by_itself(delay: Delay) -> None:
+    delay.loop.advance(9.9)
+    assert not delay.task.done()
+    delay.loop.advance(0.2)
+    assert delay.task.done()
+    assert not delay.request.hurry.is_set()
+    delay.escalate()
+    assert delay.request.force.is_set()
+
+
+def test_escalation_within_a_delay_ends_that_and_forces_nothing(delay: Delay) -> None:
+    delay.escalate()
+    assert delay.task.done()
+    assert not delay.request.force.is_set()
+    delay.escalate()
+    assert delay.request.force.is_set()
+    assert not delay.request.cut_short.is_set()
+
+
+def test_two_escalations_at_once_within_a_delay_force(delay: Delay) -> None:
+    delay.request.escalate()
+    delay.escalate()
+    assert delay.task.done()
+    assert delay.request.force.is_set()
+
+
+def test_escalation_before_the_delay_has_begun_ends_it_too() -> None:
+    request = StopRequest()
+    request.has_delay = True
+    request.escalate()
+    request.escalate()
+    loop = ManualLoop()
+    request.attach(loop)
+    assert not request.force.is_set()
+    task = loop.create_task(request.delay(10))
+    loop.run_until_idle()
+    assert task.done()
+    loop.close()
+
+
+def test_force_ends_a_delay(delay: Delay) -> None:
+    delay.request.force_exit = True
+    delay.loop.run_until_idle()
+    assert delay.task.done()
