@@ -57,6 +57,13 @@ def feed_every_split(data: bytes) -> Iterator[tuple[ProxyHeader | None, bytes]]:
         yield parser.header, data[at:]
 
 
+def feed_in_steps(data: bytes, size: int) -> None:
+    """Give a parser *size* bytes of *data* at a time."""
+    parser = ProxyHeaderParser()
+    for at in range(0, len(data), size):
+        parser.feed(data[at : at + size])
+
+
 def read_header(data: bytes) -> ProxyHeader | None:
     """The header of *data*, the same one however it is split, and exactly as long as it is."""
     results = {header for header, _ in feed_every_split(data)}
@@ -163,11 +170,8 @@ def test_header_of_version_2_may_be_as_long_as_the_limit() -> None:
 )
 def test_what_is_no_header_is_refused(data: bytes) -> None:
     for size in (len(data), 3, 1):
-        parser = ProxyHeaderParser()
         with pytest.raises(ProxyHeaderError):
-            for at in range(0, len(data), size):
-                parser.feed(data[at : at + size])
-        assert parser.header is None
+            feed_in_steps(data, size)
 
 
 @pytest.mark.parametrize("data", [b"PROXY UNKNOWN\r\n", v2(0x21, 0x21, IPV6 + TLVS)])
