@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from asgiserve._twins import http1_connection
 from asgiserve.server.sockets import Listener
+from asgiserve.server.transports import TlsServer, create_server
 
 if TYPE_CHECKING:
     from asgiserve.connection.context import WorkerContext
     from asgiserve.server.spread import Spread
+    from asgiserve.server.tls import TlsSettings
 
 __all__ = ["Acceptor"]
 
@@ -26,17 +28,17 @@ class Acceptor:
         spread: the other workers' counts, to leave connections to them; owned by the caller.
 
     Attributes:
-        servers: the asyncio servers, whose ``sockets`` tell the addresses.
+        servers: asyncio's, or such for TLS, whose ``sockets`` tell the addresses.
     """
 
     def __init__(
         self,
         worker: WorkerContext,
         listeners: Sequence[Listener],
-        tls: Any = None,
+        tls: TlsSettings | None = None,
         spread: Spread | None = None,
     ) -> None:
-        self.servers: list[asyncio.Server] = []
+        self.servers: list[asyncio.Server | TlsServer] = []
         self._worker = worker
         self._listeners = listeners
         self._tls = tls
@@ -46,10 +48,12 @@ class Acceptor:
         """Accept from now on."""
         worker = self._worker
         for listener in self._listeners:
-            server = await worker.loop.create_server(
+            server = await create_server(
+                worker.loop,
                 lambda: http1_connection.Http1Connection(worker),
-                sock=listener.sock,
+                listener.sock,
                 backlog=worker.config.backlog,
+                tls=self._tls,
             )
             self.servers.append(server)
 

@@ -1,62 +1,244 @@
-"""From sockets to transports: plain ones are the event loop's own, TLS is put on here."""
+"""From sockets to transports: plain ones are the event loop's own, TLS is put on here.
+
+TLS transports are those of aiofastnet where it is installed, else the event loop's own.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import errno
+import importlib
 import logging
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from asgiserve.connection.addresses import address_pair, address_text, local_address
 
 if TYPE_CHECKING:
     from asgiserve.server.tls import TlsSettings
 
-__all__ = ["connect_accepted", "create_server"]
+__all__ = ["TlsServer", "connect_accepted", "create_server"]
 
 logger = logging.getLogger("asgiserve.error")
+
+Factory: TypeAlias = Callable[[], asyncio.Protocol]
+
+# A TLS connection begins with a record of this type (RFC 8446 section 5.1).
+HANDSHAKE_RECORD = b"\x16"
+
+PLAIN_REASON = b"This port speaks TLS: use https.\n"
+PLAIN_ANSWER = (
+    b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\n"
+    b"content-length: %d\r\n\r\n%b" % (len(PLAIN_REASON), PLAIN_REASON)
+)
+READ_BYTES = 65536
+# How long a client may go on sending before its socket is closed, which could reset it and so take
+# the answer away from it.
+LINGER_S = 2.0
+
+# What asyncio says, does and waits when the process has no descriptors or memory left.
+ACCEPT_ERROR = "socket.accept() out of system resource"
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+ACCEPT_RETRY_DELAY_S = 1.0
+# Connections that are taken in one turn of the loop.
+MAX_ACCEPTS = 64
+
+# Enough for four records of the largest size (RFC 8446 section 5.2) in either direction; aiofastnet
+# would take four times as much for each connection.
+BIO_BYTES = 4 * (16 * 1024 + 256)
 
 
 async def create_server(
     loop: asyncio.AbstractEventLoop,
-    factory: Callable[[], asyncio.Protocol],
+    factory: Factory,
     sock: socket.socket,
     *,
     backlog: int,
     tls: TlsSettings | None,
-) -> asyncio.Server:
-    """Accept at *sock*, which listens already, and make a connection of *factory* of each."""
+) -> asyncio.Server | TlsServer:
+    """Accept at *sock*, which listens already; each connection gets a protocol of *factory*."""
     if tls is None:
         return await loop.create_server(factory, sock=sock, backlog=backlog)
-    return await loop.create_server(
-        factory,
-        sock=sock,
-        backlog=backlog,
-        ssl=tls.context,
-        ssl_handshake_timeout=tls.handshake_timeout_s,
-    )
+    return TlsServer(loop, factory, sock, tls)
 
 
 async def connect_accepted(
     loop: asyncio.AbstractEventLoop,
-    factory: Callable[[], asyncio.Protocol],
+    factory: Factory,
     sock: socket.socket,
     *,
     tls: TlsSettings | None,
 ) -> None:
-    """Make a connection of *factory* of the accepted *sock*, which it owns from here on.
+    """Make a connection of *sock*, which was accepted, and is owned by this from now on.
 
     What a peer does wrong is logged, never raised.
     """
+    if tls is not None:
+        await start_tls(loop, factory, sock, tls)
+        return
     try:
-        if tls is None:
-            await loop.connect_accepted_socket(factory, sock)
-        else:
-            await loop.connect_accepted_socket(
-                factory,
-                sock,
-                ssl=tls.context,
-                ssl_handshake_timeout=tls.handshake_timeout_s,
-            )
+        await loop.connect_accepted_socket(factory, sock)
     except OSError as exc:
-        logger.debug("A connection ended before it began: %s", exc)
-        sock.close()
+        logger.debug("A connection was lost before it began: %s", exc)
+
+
+class TlsServer:
+    """Accepts at *sock*, and has the clients shake hands side by side.
+
+    Attributes:
+        sockets: where it listens; empty when it is closed.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        factory: Factory,
+        sock: socket.socket,
+        tls: TlsSettings,
+    ) -> None:
+        self.sockets: tuple[socket.socket, ...] = (sock,)
+        self._loop = loop
+        self._factory = factory
+        self._sock = sock
+        self._tls = tls
+        sock.setblocking(False)
+        loop.add_reader(sock.fileno(), self._accept)
+
+    def close(self) -> None:
+        """Accept no more; the socket stays open."""
+        if self.sockets:
+            self.sockets = ()
+            self._loop.remove_reader(self._sock.fileno())
+
+    def _accept(self) -> None:
+        for _ in range(MAX_ACCEPTS):
+            try:
+                sock, _ = self._sock.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as exc:
+                if exc.errno not in EXHAUSTED:
+                    raise
+                self._pause(exc)
+                return
+            opening = connect_accepted(self._loop, self._factory, sock, tls=self._tls)
+            self._tls.keep(self._loop.create_task(opening))
+
+    def _pause(self, exc: OSError) -> None:
+        context = {"message": ACCEPT_ERROR, "exception": exc, "socket": self._sock}
+        self._loop.call_exception_handler(context)
+        self._loop.remove_reader(self._sock.fileno())
+        self._loop.call_later(ACCEPT_RETRY_DELAY_S, self._resume)
+
+    def _resume(self) -> None:
+        if self.sockets:
+            self._loop.add_reader(self._sock.fileno(), self._accept)
+
+
+async def start_tls(
+    loop: asyncio.AbstractEventLoop, factory: Factory, sock: socket.socket, tls: TlsSettings
+) -> None:
+    """Shake hands with the client of *sock*, or tell it that it does not speak TLS."""
+    sock.setblocking(False)
+    client = describe_peer(sock)
+    is_ours = True
+    try:
+        async with asyncio.timeout(tls.handshake_timeout_s):
+            first = await peek(loop, sock)
+            if first == HANDSHAKE_RECORD:
+                is_ours = False
+                await connect(loop, factory, sock, tls)
+            elif first:
+                await refuse_plain(loop, sock, client, tls)
+    except TimeoutError:
+        logger.debug("%s - no TLS handshake in %g s", client, tls.handshake_timeout_s)
+    except OSError as exc:
+        logger.debug("%s - TLS handshake failed: %s", client, str(exc) or type(exc).__name__)
+    finally:
+        # A transport closes its socket itself: later, when others may have its number already.
+        if is_ours:
+            sock.close()
+
+
+async def connect(
+    loop: asyncio.AbstractEventLoop, factory: Factory, sock: socket.socket, tls: TlsSettings
+) -> None:
+    """Shake hands, and connect the protocol.
+
+    Raises:
+        OSError: the handshake has failed; the socket is closed.
+    """
+    options: dict[str, Any] = {
+        "ssl": tls.context,
+        "ssl_handshake_timeout": tls.handshake_timeout_s,
+        "ssl_shutdown_timeout": tls.shutdown_timeout_s,
+    }
+    aiofastnet = import_aiofastnet()
+    # Its transports hold OpenSSL's connections without Python's objects around them, which a
+    # function that OpenSSL calls back would be given: the process would crash.
+    if aiofastnet is None or not tls.is_bare:
+        await loop.connect_accepted_socket(factory, sock, **options)
+        return
+    await aiofastnet.connect_accepted_socket(
+        loop,
+        factory,
+        sock,
+        **options,
+        ssl_incoming_bio_size=BIO_BYTES,
+        ssl_outgoing_bio_size=BIO_BYTES,
+    )
+
+
+@cache
+def import_aiofastnet() -> Any:
+    """The package aiofastnet, if it is here and found the OpenSSL that `ssl` stands on."""
+    try:
+        aiofastnet = importlib.import_module("aiofastnet")
+    except ImportError:
+        return None
+    return aiofastnet if aiofastnet.OPENSSL_DYN_LIBS is not None else None
+
+
+async def peek(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> bytes:
+    """The first byte that the peer sends, which stays where it is; empty when it ends."""
+    while True:
+        try:
+            return sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            await wait_readable(loop, sock)
+
+
+async def wait_readable(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+    """Wait until *sock* has something to read, or its peer has ended."""
+    readable = asyncio.Event()
+    loop.add_reader(sock.fileno(), readable.set)
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(sock.fileno())
+
+
+async def refuse_plain(
+    loop: asyncio.AbstractEventLoop, sock: socket.socket, client: str, tls: TlsSettings
+) -> None:
+    """Answer a client that speaks HTTP, in the only language that it understands here."""
+    if not (await loop.sock_recv(sock, READ_BYTES))[:1].isalpha():
+        logger.debug("%s - speaks no TLS", client)
+        return
+    tls.report_plain(client)
+    await loop.sock_sendall(sock, PLAIN_ANSWER)
+    sock.shutdown(socket.SHUT_WR)
+    async with asyncio.timeout(LINGER_S):
+        while await loop.sock_recv(sock, READ_BYTES):
+            pass
+
+
+def describe_peer(sock: socket.socket) -> str:
+    """How the log names the peer of *sock*."""
+    try:
+        client = address_pair(sock.getpeername())
+    except OSError:
+        client = None
+    return address_text(client, local_address(sock.getsockname()))
