@@ -31,9 +31,12 @@ def run(app: Any, **options: Any) -> None:
 
     from asgiserve.config import Config
     from asgiserve.errors import StartupError
+    from asgiserve.server.process_title import set_process_title
     from asgiserve.server.server import Server
 
-    server = Server(Config(app, **options))
+    config = Config(app, **options)
+    set_process_title("server", config)
+    server = Server(config)
     try:
         server.run()
     except StartupError as error:

@@ -166,8 +166,10 @@ def check(config: Config) -> None:
 def serve(settings: Settings) -> int:
     """Serve until a signal; give the exit status."""
     config = settings.make_config()
+    from asgiserve.server.process_title import set_process_title
     from asgiserve.server.server import Server
 
+    set_process_title("server", config)
     server = Server(config)
     server.owns_process = True
     server.run()

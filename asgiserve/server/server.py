@@ -27,9 +27,12 @@ from asgiserve.server.app_loader import load_app
 from asgiserve.server.draining import drain
 from asgiserve.server.event_loop import choose_loop_factory, name_loop
 from asgiserve.server.exit_guard import guard_exit
+from asgiserve.server.pid_file import PidFile
+from asgiserve.server.privileges import apply_umask, find_identity
 from asgiserve.server.signals import catch_stop_signals
 from asgiserve.server.sockets import Listener, bind_listeners
 from asgiserve.server.stop_request import StopRequest
+from asgiserve.server.systemd import announce
 from asgiserve.version import __version__
 
 if TYPE_CHECKING:
@@ -50,6 +53,7 @@ class Server:
         exit_status: what the process should exit with: 1 if the application's shutdown failed.
         owns_process: the process serves and does nothing else, so that it may end although
             threads of the application still run after the grace period.
+        is_supervised: another process answers for this one: it has the pid file, and tells systemd.
         on_retire: what to call with the reason when the process has served its time; None: it
             stops at once.
         worker: what the connections share; None while none is accepted.
@@ -61,6 +65,7 @@ class Server:
         self.servers: list[asyncio.Server] = []
         self.exit_status = 0
         self.owns_process = False
+        self.is_supervised = False
         self.on_retire: Callable[[str], None] | None = None
         self.worker: WorkerContext | None = None
         self._request = StopRequest()
@@ -141,9 +146,11 @@ class Server:
         self.exit_status = 0
         async with AsyncExitStack() as undo:
             undo.callback(self._on_stopped)
+            apply_umask(self.config)
             listeners = self._bind(sockets)
             for listener in listeners:
                 undo.callback(listener.close)
+            self._settle(undo)
             app = self._load_app()
             if app is not None:
                 lifespan = Lifespan(app, self.config)
@@ -220,6 +227,16 @@ class Server:
         finally:
             self._is_loading = False
 
+    def _settle(self, undo: AsyncExitStack) -> None:
+        """Write the pid file, and become the user who serves: the application is never root's."""
+        identity = find_identity(self.config)
+        if self.config.pid is not None and not self.is_supervised:
+            pid_file = PidFile(self.config.pid)
+            pid_file.claim(owner=identity)
+            undo.callback(pid_file.release)
+        if identity is not None:
+            identity.assume()
+
     def _bind(self, sockets: Sequence[socket.socket | Listener] | None) -> list[Listener]:
         if sockets is None:
             return bind_listeners(self.config)
@@ -254,12 +271,15 @@ class Server:
         self.servers = acceptor.servers
         self.worker = worker
         self.started = True
+        addresses = ", ".join(listener.text for listener in listeners)
         logger.info(
             "asgiserve %s serves %s (%s); press CTRL+C to stop",
             __version__,
-            ", ".join(listener.text for listener in listeners),
+            addresses,
             describe_runtime(loop),
         )
+        if not self.is_supervised:
+            undo.enter_context(announce(f"Serves {addresses}", loop))
 
     async def _close(self, worker: WorkerContext, acceptor: Acceptor) -> None:
         """Accept no more, and bring the connections of *worker* to their end."""

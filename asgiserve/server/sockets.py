@@ -10,6 +10,7 @@ import os
 import socket
 import stat
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -20,7 +21,10 @@ from asgiserve.bind_address import (
     UnixAddress,
     parse_bind_address,
 )
+from asgiserve.config import DEFAULTS
 from asgiserve.errors import StartupError
+from asgiserve.server.privileges import Identity, find_identity
+from asgiserve.server.systemd import SystemdSocket, list_sockets
 
 if TYPE_CHECKING:
     from asgiserve.config import Config
@@ -30,8 +34,13 @@ __all__ = ["Listener", "bind_listeners"]
 # Family and socket address, as getaddrinfo gives them.
 Interface: TypeAlias = tuple[int, tuple[Any, ...]]
 
+FAMILIES = [socket.AF_INET, socket.AF_INET6]
+if sys.platform != "win32":
+    FAMILIES.append(socket.AF_UNIX)
 # How often to look for a free port that every address of a host has.
 MAX_PORT_DRAWS = 16
+# The options that say where to listen; with one of them, systemd's sockets are left alone.
+ADDRESS_OPTIONS = ("bind", "fd", "uds", "host", "port")
 # Addresses of a family or an interface that this machine has not.
 UNAVAILABLE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
 
@@ -89,20 +98,24 @@ class Listener:
 def bind_listeners(config: Config) -> list[Listener]:
     """Bind every address that *config* asks for; none of them listens yet.
 
+    Sockets that systemd has opened for the process are taken when no address is given.
+
     Raises:
+        ConfigError: there is no such user or group, whose unix sockets shall be.
         StartupError: an address cannot be bound; the message names it, and nothing stays open.
     """
+    owner = find_identity(config)
     with ExitStack() as undo:
         listeners = []
         for address in wanted_addresses(config):
-            for listener in bind(address, config):
+            for listener in bind(address, config, owner):
                 undo.callback(listener.close)
                 listeners.append(listener)
         undo.pop_all()
     return listeners
 
 
-def wanted_addresses(config: Config) -> list[BindAddress]:
+def wanted_addresses(config: Config) -> Sequence[BindAddress | SystemdSocket]:
     """The addresses of *config*, which lets one way to give them exclude the others."""
     if config.bind:
         return [parse_bind_address(text) for text in config.bind]
@@ -110,16 +123,24 @@ def wanted_addresses(config: Config) -> list[BindAddress]:
         return [FdAddress(config.fd)]
     if config.uds is not None:
         return [UnixAddress(os.fspath(config.uds))]
+    if all(getattr(config, name) == DEFAULTS[name] for name in ADDRESS_OPTIONS):
+        passed = list_sockets()
+        if passed:
+            return passed
     return [TcpAddress(config.host, config.port)]
 
 
-def bind(address: BindAddress, config: Config) -> list[Listener]:
+def bind(
+    address: BindAddress | SystemdSocket, config: Config, owner: Identity | None
+) -> list[Listener]:
     """Bind one address, which may mean several sockets."""
     if isinstance(address, TcpAddress):
         return bind_tcp(address)
     if isinstance(address, UnixAddress):
-        return [bind_unix(address.path, int(config.uds_permissions))]
-    return [adopt_fd(address.fd)]
+        return [bind_unix(address.path, int(config.uds_permissions), owner)]
+    if isinstance(address, SystemdSocket):
+        return [adopt_fd(address.fd, f"systemd {address.name}".rstrip())]
+    return [adopt_fd(address.fd, f"fd {address.fd}")]
 
 
 def bind_tcp(address: TcpAddress) -> list[Listener]:
@@ -195,7 +216,7 @@ def open_tcp(family: int, sockaddr: tuple[Any, ...]) -> socket.socket:
     return sock
 
 
-def bind_unix(path: str, permissions: int) -> Listener:
+def bind_unix(path: str, permissions: int, owner: Identity | None) -> Listener:
     """Bind a unix socket at *path*, which may be left over from a server that is gone."""
     if sys.platform == "win32":
         raise StartupError(f"cannot bind unix:{path}: there are no unix sockets on this platform")
@@ -210,6 +231,8 @@ def bind_unix(path: str, permissions: int) -> Listener:
     try:
         # Nobody can connect before the socket listens, so the mode is never wider than asked for.
         os.chmod(path, permissions)
+        if owner is not None:
+            owner.own(path)
     except OSError as exc:
         listener.close()
         raise StartupError(f"cannot bind unix:{path}: {reason_of(exc)}") from exc
@@ -240,7 +263,7 @@ def remove_stale_socket(path: str) -> None:
     raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
 
-def adopt_fd(fd: int) -> Listener:
+def adopt_fd(fd: int, origin: str) -> Listener:
     """Listen on the socket of *fd*; the descriptor itself stays open, it is its opener's."""
     try:
         inherited = socket.socket(fileno=fd)
@@ -250,17 +273,19 @@ def adopt_fd(fd: int) -> Listener:
         sock = inherited.dup()
     finally:
         inherited.detach()
-    if sock.type != socket.SOCK_STREAM:
+    if sock.type != socket.SOCK_STREAM or sock.family not in FAMILIES:
         sock.close()
-        raise StartupError(f"cannot listen on fd {fd}: it is not a stream socket")
-    return Listener(sock, f"{describe_address(sock)} (fd {fd})")
+        raise StartupError(f"cannot listen on fd {fd}: it is not a stream socket of TCP or unix")
+    return Listener(sock, f"{describe_address(sock)} ({origin})")
 
 
 def describe_address(sock: socket.socket) -> str:
     """The address that *sock* is bound to, as a client writes it."""
     address = sock.getsockname()
     if not isinstance(address, tuple):
-        return f"unix:{os.fsdecode(address)}"
+        path = os.fsdecode(address)
+        # A name in Linux's abstract name space, written as systemd and ss do.
+        return f"unix:@{path[1:]}" if path.startswith("\0") else f"unix:{path}"
     host, port = address[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -277,4 +302,5 @@ def inode_of(path: str) -> tuple[int, int] | None:
 def reason_of(exc: Exception) -> str:
     """Why the system refused, without errno and path."""
     reason = getattr(exc, "strerror", None) or str(exc)
-    return reason[:1].lower() + reason[1:]
+    # Not so "AF_UNIX path too long".
+    return reason if reason[1:2].isupper() else reason[:1].lower() + reason[1:]

@@ -10,11 +10,14 @@ import logging
 import os
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 __all__ = [
     "SystemdSocket",
     "WatchdogTimer",
+    "announce",
     "list_sockets",
     "notify",
     "notify_ready",
@@ -62,6 +65,23 @@ def list_sockets() -> list[SystemdSocket]:
         except OSError:
             pass  # whoever listens on it says why it cannot
     return found
+
+
+@contextmanager
+def announce(status: str, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Tell that the service serves, as long as *loop* turns, and at the end that it stops."""
+    notify_ready(status)
+    interval_s = watchdog_interval_s()
+    timer = None if interval_s is None else WatchdogTimer(loop, interval_s)
+    if timer is not None:
+        timer.start()
+    try:
+        yield
+    finally:
+        # systemd itself no longer watches a service that stops.
+        if timer is not None:
+            timer.stop()
+        notify_stopping()
 
 
 def notify(*assignments: str) -> bool:

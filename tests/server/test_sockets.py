@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from asgiserve.config import Config
-from asgiserve.errors import StartupError
+from asgiserve.errors import ConfigError, StartupError
 from asgiserve.server.sockets import Listener, bind_listeners
 from tests.apps import answer
 
@@ -45,6 +45,17 @@ def taken_port() -> Iterator[int]:
     """A port of 127.0.0.1 on which somebody listens."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         yield sock.getsockname()[1]
+
+
+@pytest.fixture
+def passed_socket(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """A listening socket, passed on as systemd does but for the number of its descriptor."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        monkeypatch.setattr("asgiserve.server.systemd.FIRST_FD", sock.fileno())
+        monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
+        monkeypatch.setenv("LISTEN_FDS", "1")
+        monkeypatch.setenv("LISTEN_FDNAMES", "web")
+        yield sock
 
 
 @pytest.fixture
@@ -318,8 +329,39 @@ def test_unix_socket_without_directory_is_one_clear_line(bind: Bind, socket_dir:
 
 @needs_unix_sockets
 def test_unix_socket_with_too_long_a_path_is_one_clear_line(bind: Bind) -> None:
-    with pytest.raises(StartupError, match="path too long"):
+    with pytest.raises(StartupError, match=r": AF_UNIX path too long$"):
         bind(uds="/" + "a" * 200)
+
+
+@needs_unix_sockets
+def test_unix_socket_is_given_to_the_user_who_serves(
+    bind: Bind, socket_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[object] = []
+    monkeypatch.setattr(os, "chown", lambda *arguments, **options: given.append(arguments))
+    path = socket_dir / "app.sock"
+    bind(uds=path, user=54321, group=54322)
+    assert given == [(str(path), 54321, 54322)]
+
+
+@needs_unix_sockets
+def test_unix_socket_that_cannot_be_given_away_is_one_clear_line(
+    bind: Bind, socket_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chown", refuse)
+    path = socket_dir / "app.sock"
+    with pytest.raises(StartupError) as caught:
+        bind(uds=path, user=54321, group=54322)
+    assert str(caught.value) == f"cannot bind unix:{path}: operation not permitted"
+    assert not path.exists()
+
+
+def test_user_is_looked_up_before_anything_is_bound(bind: Bind, taken_port: int) -> None:
+    with pytest.raises(ConfigError, match=r"^user: there is no user"):
+        bind(port=taken_port, user="no-such-user")
 
 
 def test_fd_is_duplicated_and_stays_open(bind: Bind) -> None:
@@ -348,3 +390,38 @@ def test_fd_of_a_datagram_socket_is_refused(bind: Bind) -> None:
         with pytest.raises(StartupError, match="not a stream socket"):
             bind(fd=sock.fileno())
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE) == socket.SOCK_DGRAM
+
+
+def test_sockets_of_systemd_are_taken_when_no_address_is_given(
+    bind: Bind, passed_socket: socket.socket
+) -> None:
+    (listener,) = bind()
+    port = passed_socket.getsockname()[1]
+    assert listener.sock.getsockname()[1] == port
+    assert listener.text == f"http://127.0.0.1:{port} (systemd web)"
+
+
+@pytest.mark.parametrize("options", [{"port": 0}, {"bind": ["127.0.0.1:0"]}])
+def test_sockets_of_systemd_are_left_alone_when_an_address_is_given(
+    bind: Bind, passed_socket: socket.socket, options: dict[str, Any]
+) -> None:
+    (listener,) = bind(**options)
+    assert listener.sock.getsockname() != passed_socket.getsockname()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="abstract sockets are Linux's")
+def test_fd_of_an_abstract_socket_is_named_with_an_at_sign(bind: Bind) -> None:
+    name = f"asgiserve-{os.getpid()}"
+    with socket.socket(socket.AF_UNIX) as opened:
+        opened.bind(f"\0{name}")
+        (listener,) = bind(fd=opened.fileno())
+        assert listener.text == f"unix:@{name} (fd {opened.fileno()})"
+
+
+def test_fd_of_another_family_is_refused(bind: Bind, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asgiserve.server.sockets.FAMILIES", [socket.AF_INET6])
+    with (
+        socket.create_server(("127.0.0.1", 0)) as opened,
+        pytest.raises(StartupError, match="not a stream socket of TCP or unix"),
+    ):
+        bind(fd=opened.fileno())
