@@ -1,6 +1,22 @@
-"""``python -m asgiserve``: the command."""
+"""The command, as ``asgiserve`` and as ``python -m asgiserve``."""
 
-from asgiserve.cli import main
+from __future__ import annotations
+
+from typing import NoReturn
+
+from asgiserve.early_signals import catch_early_signals
+
+__all__ = ["main"]
+
+
+def main() -> NoReturn:
+    """Run the command with the arguments of the process, and exit."""
+    # Before the rest is imported, which takes a few tenths of a second.
+    catch_early_signals()
+    from asgiserve.cli import main as run
+
+    run()
+
 
 if __name__ == "__main__":
     main()

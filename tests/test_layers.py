@@ -26,6 +26,7 @@ LAYERS = {
             "asgi_types",
             "bind_address",
             "config",
+            "early_signals",
             "errors",
             "log",
             "log_formatters",

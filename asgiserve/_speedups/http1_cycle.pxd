@@ -23,7 +23,7 @@ cdef class Http1Cycle(HttpCycle):
     cdef readonly RequestHead head
     cdef public bint is_continue_due
     cdef CycleOwner _owner
-    cdef double _started_s
+    cdef readonly double started_s
     cdef int _status
     cdef list _trailers_out
 

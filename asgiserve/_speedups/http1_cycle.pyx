@@ -51,7 +51,7 @@ cdef class Http1Cycle(HttpCycle):
         self.is_continue_due = head.expects_continue and (head.body_size > 0 or head.is_chunked)
         self._owner = owner
         self._trailers_out = None
-        self._started_s = 0.0 if worker.access_log is None else perf_counter()
+        self.started_s = 0.0 if worker.access_log is None else perf_counter()
         owner.framer.begin(
             head.is_head_method,
             head.is_http_1_0,
@@ -87,7 +87,7 @@ cdef class Http1Cycle(HttpCycle):
                 head.http_version,
                 self._status or CLIENT_CLOSED_REQUEST,
                 owner.framer.body_bytes,
-                perf_counter() - self._started_s,
+                perf_counter() - self.started_s,
             )
 
     # The hooks of HttpCycle.

@@ -195,6 +195,10 @@ cdef class WsConnection(WsOwner):
 
     # What the server calls.
 
+    def current_cycle(self):
+        """The WebSocket as its application sees it; None after its end."""
+        return self._cycle
+
     def start_draining(self):
         """Close the WebSocket; an application that has yet to answer gets its time."""
         if self._phase == WsPhase.OPEN:

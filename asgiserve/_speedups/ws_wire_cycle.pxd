@@ -31,7 +31,7 @@ cdef class WsWireCycle(WsCycle):
     cdef object _handshake
     cdef bint _is_logged
     cdef WsOwner _owner
-    cdef double _started_s
+    cdef readonly double started_s
     cdef int _status
 
     cpdef object answer(self, int status, str reason)

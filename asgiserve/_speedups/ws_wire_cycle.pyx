@@ -72,7 +72,7 @@ cdef class WsWireCycle(WsCycle):
         self._owner = owner
         self._handshake = handshake
         self._deflater = None if handshake.deflate is None else Deflater(handshake.deflate)
-        self._started_s = perf_counter()
+        self.started_s = perf_counter()
 
     cpdef object answer(self, int status, str reason):
         """Answer the handshake in the application's stead; nothing may be on the wire."""
@@ -100,7 +100,7 @@ cdef class WsWireCycle(WsCycle):
             code,
             self.received_messages,
             self.sent_messages,
-            perf_counter() - self._started_s,
+            perf_counter() - self.started_s,
         )
 
     cdef int _log_answer(self, int status, long long body_bytes) except -1:
@@ -115,7 +115,7 @@ cdef class WsWireCycle(WsCycle):
                 self.head.http_version,
                 status,
                 body_bytes,
-                perf_counter() - self._started_s,
+                perf_counter() - self.started_s,
             )
         return 0
 

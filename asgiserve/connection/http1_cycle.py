@@ -54,11 +54,11 @@ class Http1Cycle(HttpCycle):
 
     __slots__ = (
         "_owner",
-        "_started_s",
         "_status",
         "_trailers_out",
         "head",
         "is_continue_due",
+        "started_s",
     )
 
     def __init__(self, owner: CycleOwner, head: RequestHead) -> None:
@@ -72,7 +72,7 @@ class Http1Cycle(HttpCycle):
         self._owner = owner
         self._status = 0
         self._trailers_out: list[Any] = []
-        self._started_s = 0.0 if worker.access_log is None else time.perf_counter()
+        self.started_s = 0.0 if worker.access_log is None else time.perf_counter()
         owner.framer.begin(
             head.method == "HEAD",
             head.http_version == "1.0",
@@ -107,7 +107,7 @@ class Http1Cycle(HttpCycle):
                 head.http_version,
                 self._status or CLIENT_CLOSED_REQUEST,
                 owner.framer.body_bytes,
-                time.perf_counter() - self._started_s,
+                time.perf_counter() - self.started_s,
             )
 
     # The hooks of HttpCycle.

@@ -254,6 +254,10 @@ class WsConnection(WsOwner, asyncio.Protocol):
 
     # What the server calls.
 
+    def current_cycle(self) -> WsWireCycle | None:
+        """The WebSocket as its application sees it; None after its end."""
+        return self._cycle
+
     def start_draining(self) -> None:
         """Close the WebSocket; an application that has yet to answer gets its time."""
         if self._phase is WsPhase.OPEN:

@@ -80,11 +80,11 @@ class WsWireCycle(WsCycle):
         "_handshake",
         "_is_logged",
         "_owner",
-        "_started_s",
         "_status",
         "head",
         "received_messages",
         "sent_messages",
+        "started_s",
     )
 
     def __init__(self, owner: WsOwner, head: RequestHead, handshake: Handshake) -> None:
@@ -99,7 +99,7 @@ class WsWireCycle(WsCycle):
         self._framer: ResponseFramer | None = None
         self._status = 0
         self._is_logged = False
-        self._started_s = time.perf_counter()
+        self.started_s = time.perf_counter()
 
     def answer(self, status: int, reason: str) -> None:
         """Answer the handshake in the application's stead; nothing may be on the wire."""
@@ -127,7 +127,7 @@ class WsWireCycle(WsCycle):
             code,
             self.received_messages,
             self.sent_messages,
-            time.perf_counter() - self._started_s,
+            time.perf_counter() - self.started_s,
         )
 
     def _log_answer(self, status: int, body_bytes: int) -> None:
@@ -143,7 +143,7 @@ class WsWireCycle(WsCycle):
                 head.http_version,
                 status,
                 body_bytes,
-                time.perf_counter() - self._started_s,
+                time.perf_counter() - self.started_s,
             )
 
     # The hooks of WsCycle.

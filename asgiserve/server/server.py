@@ -8,6 +8,7 @@ import math
 import os
 import platform
 import random
+import signal
 import socket
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -27,12 +28,15 @@ from asgiserve.server.app_loader import load_app
 from asgiserve.server.draining import drain
 from asgiserve.server.event_loop import choose_loop_factory, name_loop
 from asgiserve.server.exit_guard import guard_exit
-from asgiserve.server.pid_file import PidFile
-from asgiserve.server.privileges import apply_umask, find_identity
-from asgiserve.server.signals import catch_stop_signals
+from asgiserve.server.log_files import reopen_log_files
+from asgiserve.server.signals import (
+    STOP_SIGNALS,
+    UPKEEP_SIGNALS,
+    catch_signals,
+    find_unhandled,
+)
 from asgiserve.server.sockets import Listener, bind_listeners
 from asgiserve.server.stop_request import StopRequest
-from asgiserve.server.systemd import announce
 from asgiserve.version import __version__
 
 if TYPE_CHECKING:
@@ -53,10 +57,12 @@ class Server:
         exit_status: what the process should exit with: 1 if the application's shutdown failed.
         owns_process: the process serves and does nothing else, so that it may end although
             threads of the application still run after the grace period.
-        is_supervised: another process answers for this one: it has the pid file, and tells systemd.
         on_retire: what to call with the reason when the process has served its time; None: it
             stops at once.
         worker: what the connections share; None while none is accepted.
+        loaded_app: the application as `load_app` gives it, if that was done already.
+        stop_signals: those that stop the server while it serves.
+        is_supervised: another process answers for this one.
     """
 
     def __init__(self, config: Config) -> None:
@@ -65,10 +71,13 @@ class Server:
         self.servers: list[asyncio.Server] = []
         self.exit_status = 0
         self.owns_process = False
-        self.is_supervised = False
         self.on_retire: Callable[[str], None] | None = None
         self.worker: WorkerContext | None = None
+        self.loaded_app: Any = None
+        self.stop_signals: Sequence[signal.Signals] = STOP_SIGNALS
+        self.is_supervised = False
         self._request = StopRequest()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._is_loading = False
         self._grace_end_s = math.inf
         # What shutdown has to do, last thing first.
@@ -139,18 +148,17 @@ class Server:
             StartupError: the server could not start; nothing is left open.
             ConfigError: the application cannot be imported.
         """
-        self._next_request().attach(asyncio.get_running_loop())
+        self._loop = asyncio.get_running_loop()
+        self._next_request().attach(self._loop)
         self._shutdown_lock = asyncio.Lock()
         self.started = False
         self.servers = []
         self.exit_status = 0
         async with AsyncExitStack() as undo:
             undo.callback(self._on_stopped)
-            apply_umask(self.config)
             listeners = self._bind(sockets)
             for listener in listeners:
                 undo.callback(listener.close)
-            self._settle(undo)
             app = self._load_app()
             if app is not None:
                 lifespan = Lifespan(app, self.config)
@@ -199,8 +207,15 @@ class Server:
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Let SIGINT and SIGTERM stop the server; outside of the main thread it does nothing."""
-        with catch_stop_signals(self.handle_exit):
+        """Let SIGINT and SIGTERM stop the server; outside of the main thread it does nothing.
+
+        SIGHUP and SIGUSR1 are taken as well, unless a host program takes them.
+        """
+        upkeep = UPKEEP_SIGNALS if self.owns_process else find_unhandled(UPKEEP_SIGNALS)
+        with (
+            catch_signals(self.handle_exit, self.stop_signals),
+            catch_signals(self.handle_upkeep, upkeep),
+        ):
             yield
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -210,6 +225,27 @@ class Server:
             raise KeyboardInterrupt
         self._request.escalate()
 
+    def handle_upkeep(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal: log files are opened anew; by SIGHUP, certificates are read again too."""
+        self.call_soon(reopen_log_files)
+        if sig != signal.SIGUSR1:
+            self.call_soon(self.reload_tls)
+
+    def reload_tls(self) -> None:
+        """Read certificates again; connections that are open go on as they are."""
+
+    def call_soon(self, action: Callable[[], None]) -> bool:
+        """Have the server's loop run *action*; for every thread. False while there is no loop."""
+        loop = self._loop
+        if loop is None:
+            return False
+        try:
+            loop.call_soon_threadsafe(action)
+        except RuntimeError:
+            # The loop was closed this moment.
+            return False
+        return True
+
     def _next_request(self) -> StopRequest:
         """The request for the run that goes on, or else the next one."""
         if self._request.is_spent:
@@ -218,6 +254,8 @@ class Server:
 
     def _load_app(self) -> Any:
         """The application; None when a signal broke its import off."""
+        if self.loaded_app is not None:
+            return self.loaded_app
         self._is_loading = True
         try:
             return load_app(self.config)
@@ -226,16 +264,6 @@ class Server:
             return None
         finally:
             self._is_loading = False
-
-    def _settle(self, undo: AsyncExitStack) -> None:
-        """Write the pid file, and become the user who serves: the application is never root's."""
-        identity = find_identity(self.config)
-        if self.config.pid is not None and not self.is_supervised:
-            pid_file = PidFile(self.config.pid)
-            pid_file.claim(owner=identity)
-            undo.callback(pid_file.release)
-        if identity is not None:
-            identity.assume()
 
     def _bind(self, sockets: Sequence[socket.socket | Listener] | None) -> list[Listener]:
         if sockets is None:
@@ -271,15 +299,12 @@ class Server:
         self.servers = acceptor.servers
         self.worker = worker
         self.started = True
-        addresses = ", ".join(listener.text for listener in listeners)
         logger.info(
             "asgiserve %s serves %s (%s); press CTRL+C to stop",
             __version__,
-            addresses,
+            ", ".join(listener.text for listener in listeners),
             describe_runtime(loop),
         )
-        if not self.is_supervised:
-            undo.enter_context(announce(f"Serves {addresses}", loop))
 
     async def _close(self, worker: WorkerContext, acceptor: Acceptor) -> None:
         """Accept no more, and bring the connections of *worker* to their end."""
@@ -301,6 +326,7 @@ class Server:
 
     def _on_stopped(self) -> None:
         self._request.detach()
+        self._loop = None
         self.worker = None
         if not self.started:
             return

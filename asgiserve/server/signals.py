@@ -1,27 +1,31 @@
-"""Signals that ask the server to stop, caught while it serves."""
+"""Signals that the server acts on, caught while it serves."""
 
 from __future__ import annotations
 
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import TypeAlias
 
-__all__ = ["STOP_SIGNALS", "catch_stop_signals"]
+__all__ = ["STOP_SIGNALS", "UPKEEP_SIGNALS", "catch_signals", "find_unhandled"]
 
 SignalHandler: TypeAlias = Callable[[int, FrameType | None], None]
 
 STOP_SIGNALS = [signal.SIGINT, signal.SIGTERM]
 if sys.platform == "win32":
     STOP_SIGNALS.append(signal.SIGBREAK)
+    UPKEEP_SIGNALS: list[signal.Signals] = []
+else:
+    # Read certificates and log files again; log files only.
+    UPKEEP_SIGNALS = [signal.SIGHUP, signal.SIGUSR1]
 
 
 @contextmanager
-def catch_stop_signals(handler: SignalHandler) -> Iterator[None]:
-    """Have *handler* called for STOP_SIGNALS, then put back the handlers of before.
+def catch_signals(handler: SignalHandler, numbers: Iterable[signal.Signals]) -> Iterator[None]:
+    """Have *handler* called for the signals *numbers*, then put back the handlers of before.
 
     Does nothing outside of the main thread: Python allows signal handlers there alone.
     """
@@ -29,7 +33,7 @@ def catch_stop_signals(handler: SignalHandler) -> Iterator[None]:
         yield
         return
     # Not loop.add_signal_handler: it cannot tell, nor put back, what a host program had set.
-    previous = {number: signal.signal(number, handler) for number in STOP_SIGNALS}
+    previous = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
@@ -37,3 +41,8 @@ def catch_stop_signals(handler: SignalHandler) -> Iterator[None]:
             # None: a handler that was not set by Python, and cannot be put back from here.
             if previous_handler is not None:
                 signal.signal(number, previous_handler)
+
+
+def find_unhandled(numbers: Iterable[signal.Signals]) -> list[signal.Signals]:
+    """Those of *numbers* that would kill the process, since nobody handles or ignores them."""
+    return [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]

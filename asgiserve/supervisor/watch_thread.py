@@ -1,0 +1,106 @@
+"""The thread of a worker that listens to the supervisor, whatever the event loop is doing."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from asgiserve.supervisor.channel import Channel
+
+__all__ = ["Orderly", "WatchThread"]
+
+logger = logging.getLogger("asgiserve.error")
+
+# How often a worker without a supervisor looks whether its time is over.
+LOOK_S = 0.5
+
+
+class Orderly(Protocol):
+    """What does the orders; every method may be called in any thread."""
+
+    def ask_to_stop(self, *, force: bool) -> None:
+        """Stop, and cut off what is in flight if *force* is true."""
+
+    def ask_for_reopened_logs(self) -> None:
+        """Open log files anew."""
+
+    def ask_for_reloaded_tls(self) -> None:
+        """Read certificates again."""
+
+    def describe_requests(self) -> list[str]:
+        """The requests in flight, also while the event loop stands still."""
+
+    def must_end(self, orphaned_s: float) -> bool:
+        """Whether there has been no supervisor for so many seconds that waiting makes no sense."""
+
+
+class WatchThread:
+    """Reads *channel* and has *server* do what comes; at the channel's end, it has it stop.
+
+    Args:
+        end_process: called with an exit status when the server has not stopped by itself.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        server: Orderly,
+        *,
+        end_process: Callable[[int], object] = os._exit,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._channel = channel
+        self._server = server
+        self._end_process = end_process
+        self._clock = clock
+
+    def start(self) -> None:
+        """Begin to listen; the thread does not keep the process from ending."""
+        threading.Thread(target=self.run, name="asgiserve-watch", daemon=True).start()
+
+    def run(self) -> None:
+        """Listen until the supervisor is gone, and then until the process is."""
+        while (messages := self._receive()) is not None:
+            for message in messages:
+                self.obey(message)
+        self._outlive_supervisor()
+
+    def obey(self, message: dict[str, Any]) -> None:
+        """Do what one message says."""
+        server = self._server
+        order = message.get("order")
+        if order == "stop":
+            server.ask_to_stop(force=False)
+        elif order == "force":
+            server.ask_to_stop(force=True)
+        elif order == "reopen_logs":
+            server.ask_for_reopened_logs()
+        elif order == "reload_tls":
+            server.ask_for_reloaded_tls()
+        elif order == "report":
+            self._channel.send({"kind": "report", "requests": server.describe_requests()})
+        else:
+            logger.error("Unknown order of the supervisor: %.100r", message)
+
+    def _receive(self) -> list[dict[str, Any]] | None:
+        self._channel.wait()
+        return self._channel.receive()
+
+    def _outlive_supervisor(self) -> None:
+        """Stop, since nobody is left to replace this process, nor to kill it."""
+        logger.warning("Stopping worker process %d: its supervisor is gone", os.getpid())
+        orphaned_s = self._clock()
+        self._server.ask_to_stop(force=False)
+        while not self._server.must_end(self._clock() - orphaned_s):
+            time.sleep(LOOK_S)
+        logger.error("Ending worker process %d, which has not stopped by itself", os.getpid())
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        self._end_process(1)

@@ -1,0 +1,102 @@
+"""A worker process, from its first instruction to its exit status.
+
+Signals are caught before the server is imported, so most imports stand in functions here.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import signal
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from asgiserve.early_signals import catch_early_signals
+
+if TYPE_CHECKING:
+    from asgiserve.supervisor.channel import Channel
+    from asgiserve.supervisor.order import WorkerOrder
+
+__all__ = ["main", "run_worker"]
+
+# Exit statuses, those of the command.
+CRASH = 1
+USAGE_ERROR = 2
+STARTUP_FAILURE = 3
+
+
+def main() -> int:
+    """Serve as the supervisor orders by the socket whose file descriptor is the argument.
+
+    Returns:
+        The exit status of the process.
+    """
+    catch_early_signals(is_worker=True)
+    import socket
+
+    from asgiserve.supervisor.channel import Channel
+
+    channel = Channel(socket.socket(fileno=int(sys.argv[-1])))
+    try:
+        order = channel.receive_order()
+    except EOFError:
+        return CRASH
+    # Unpickling imports what the options name.
+    except Exception as error:  # noqa: BLE001 - it is printed
+        traceback.print_exc()
+        return fail(channel, f"cannot read its options: {error}", STARTUP_FAILURE)
+    return run_worker(order, channel)
+
+
+def run_worker(order: WorkerOrder, channel: Channel, app: Any = None) -> int:
+    """Serve until the supervisor, or a signal, ends it.
+
+    Args:
+        app: the application, if it is loaded already: as `load_app` gives it.
+
+    Returns:
+        The exit status of the process: 0, 1 when the application's shutdown failed or the server
+        broke, 2 or 3 when it could not start.
+    """
+    catch_early_signals(is_worker=True)
+    write_stacks_to(order.stacks_fd)
+    channel.send({"kind": "started"})
+    from asgiserve.errors import ConfigError, StartupError
+
+    try:
+        return serve(order, channel, app)
+    except ConfigError as error:
+        return fail(channel, str(error), USAGE_ERROR)
+    except StartupError as error:
+        return fail(channel, str(error), STARTUP_FAILURE)
+    except SystemExit as exit_request:
+        # An early signal, or the application's own wish.
+        return exit_request.code if isinstance(exit_request.code, int) else CRASH
+
+
+def serve(order: WorkerOrder, channel: Channel, app: Any) -> int:
+    """Make the server of *order* and run it; the exit status."""
+    import asyncio
+
+    from asgiserve.server.event_loop import choose_loop_factory
+    from asgiserve.supervisor.watch_thread import WatchThread
+    from asgiserve.supervisor.worker_server import WorkerServer, open_listeners
+
+    server = WorkerServer(order, channel, app)
+    WatchThread(channel, server).start()
+    with asyncio.Runner(loop_factory=choose_loop_factory(order.config)) as runner:
+        runner.run(server.serve(open_listeners(order)))
+    return server.exit_status
+
+
+def fail(channel: Channel, reason: str, status: int) -> int:
+    """Tell the supervisor why the worker ends with *status*."""
+    channel.send({"kind": "failed", "reason": " ".join(reason.split()), "status": status})
+    return status
+
+
+def write_stacks_to(fd: int) -> None:
+    """Have SIGUSR2 write the stacks of all threads to *fd*, whoever holds the interpreter."""
+    # PyPy has no such function; its workers pass the signal by.
+    if hasattr(faulthandler, "register"):
+        faulthandler.register(signal.SIGUSR2, file=fd, all_threads=True, chain=False)
