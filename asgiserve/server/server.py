@@ -21,6 +21,7 @@ from asgiserve.asgi.lifespan import Lifespan
 from asgiserve.connection.timeouts import TimeoutTicker
 from asgiserve.log import configure_logging
 from asgiserve.middleware.proxy_headers import ProxyHeadersMiddleware
+from asgiserve.middleware.readiness import ReadinessMiddleware
 from asgiserve.server.accept_errors import thin_out_accept_errors
 from asgiserve.server.acceptor import Acceptor
 from asgiserve.server.access_log import make_access_log
@@ -29,6 +30,8 @@ from asgiserve.server.draining import drain
 from asgiserve.server.event_loop import choose_loop_factory, name_loop
 from asgiserve.server.exit_guard import guard_exit
 from asgiserve.server.log_files import reopen_log_files
+from asgiserve.server.pid_file import PidFile
+from asgiserve.server.privileges import apply_umask, find_identity
 from asgiserve.server.signals import (
     STOP_SIGNALS,
     UPKEEP_SIGNALS,
@@ -37,6 +40,9 @@ from asgiserve.server.signals import (
 )
 from asgiserve.server.sockets import Listener, bind_listeners
 from asgiserve.server.stop_request import StopRequest
+from asgiserve.server.systemd import announce
+from asgiserve.server.tls import TlsSettings
+from asgiserve.server.transports import TlsServer
 from asgiserve.version import __version__
 
 if TYPE_CHECKING:
@@ -57,27 +63,31 @@ class Server:
         exit_status: what the process should exit with: 1 if the application's shutdown failed.
         owns_process: the process serves and does nothing else, so that it may end although
             threads of the application still run after the grace period.
+        is_supervised: another process answers for this one: it has the pid file, and tells systemd.
         on_retire: what to call with the reason when the process has served its time; None: it
             stops at once.
         worker: what the connections share; None while none is accepted.
         loaded_app: the application as `load_app` gives it, if that was done already.
         stop_signals: those that stop the server while it serves.
-        is_supervised: another process answers for this one.
+        is_replaced: other processes serve on at the same sockets, so that stopping needs no
+            drain_delay, and readiness does not end with it.
     """
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self.started = False
-        self.servers: list[asyncio.Server] = []
+        self.servers: list[asyncio.Server | TlsServer] = []
         self.exit_status = 0
         self.owns_process = False
+        self.is_supervised = False
         self.on_retire: Callable[[str], None] | None = None
         self.worker: WorkerContext | None = None
         self.loaded_app: Any = None
         self.stop_signals: Sequence[signal.Signals] = STOP_SIGNALS
-        self.is_supervised = False
+        self.is_replaced = False
         self._request = StopRequest()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._tls: TlsSettings | None = None
         self._is_loading = False
         self._grace_end_s = math.inf
         # What shutdown has to do, last thing first.
@@ -156,9 +166,13 @@ class Server:
         self.exit_status = 0
         async with AsyncExitStack() as undo:
             undo.callback(self._on_stopped)
+            apply_umask(self.config)
+            # Before privileges are dropped: keys are often for root's eyes only.
+            self._tls = TlsSettings.from_config(self.config)
             listeners = self._bind(sockets)
             for listener in listeners:
                 undo.callback(listener.close)
+            self._settle(undo)
             app = self._load_app()
             if app is not None:
                 lifespan = Lifespan(app, self.config)
@@ -219,7 +233,10 @@ class Server:
             yield
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Take a signal: one stops, a second forces, a third cuts the lifespan short."""
+        """Take a signal: one stops, a second forces, a third cuts the lifespan short.
+
+        Where there is a drain_delay, the second ends it, and so on.
+        """
         if self._is_loading and frame is not None:
             # The loop sees nothing until the import is over, which may take long.
             raise KeyboardInterrupt
@@ -233,6 +250,8 @@ class Server:
 
     def reload_tls(self) -> None:
         """Read certificates again; connections that are open go on as they are."""
+        if self._tls is not None:
+            self._tls.reload()
 
     def call_soon(self, action: Callable[[], None]) -> bool:
         """Have the server's loop run *action*; for every thread. False while there is no loop."""
@@ -265,6 +284,16 @@ class Server:
         finally:
             self._is_loading = False
 
+    def _settle(self, undo: AsyncExitStack) -> None:
+        """Write the pid file, and become the user who serves: the application is never root's."""
+        identity = find_identity(self.config)
+        if self.config.pid is not None and not self.is_supervised:
+            pid_file = PidFile(self.config.pid)
+            pid_file.claim(owner=identity)
+            undo.callback(pid_file.release)
+        if identity is not None:
+            identity.assume()
+
     def _bind(self, sockets: Sequence[socket.socket | Listener] | None) -> list[Listener]:
         if sockets is None:
             return bind_listeners(self.config)
@@ -280,35 +309,66 @@ class Server:
         access_log = make_access_log(config, loop)
         if access_log is not None:
             undo.callback(access_log.flush)
+        app, direct_app = self._add_readiness(app)
         worker = context.WorkerContext(
             app,
             config,
             loop,
             state=lifespan.state,
             task_context=lifespan.context,
-            direct_app=app.app if isinstance(app, ProxyHeadersMiddleware) else None,
+            direct_app=direct_app,
             access_log=access_log,
         )
         ticker = TimeoutTicker(worker)
         ticker.start()
         undo.callback(ticker.stop)
         undo.enter_context(thin_out_accept_errors(loop))
-        acceptor = Acceptor(worker, listeners)
+        acceptor = Acceptor(worker, listeners, tls=self._tls)
         undo.push_async_callback(self._close, worker, acceptor)
         await acceptor.start()
         self.servers = acceptor.servers
         self.worker = worker
         self.started = True
+        self._request.has_delay = config.drain_delay > 0
+        if self._tls is not None:
+            undo.callback(asyncio.ensure_future(self._tls.watch()).cancel)
+        addresses = describe_addresses(listeners, self._tls)
         logger.info(
             "asgiserve %s serves %s (%s); press CTRL+C to stop",
             __version__,
-            ", ".join(listener.text for listener in listeners),
+            addresses,
             describe_runtime(loop),
         )
+        if not self.is_supervised:
+            undo.enter_context(announce(f"Serves {addresses}", loop))
+
+    def _add_readiness(self, app: Any) -> tuple[Any, Any]:
+        """What is called for requests with a field of a proxy, and for those without."""
+        apps = app, app.app if isinstance(app, ProxyHeadersMiddleware) else app
+        path, root_path = self.config.readiness_path, self.config.root_path
+        if path is None:
+            return apps
+        # Around the proxies' fields: probes come from beside, and ask for the path as it is here.
+        outer, direct = (
+            ReadinessMiddleware(each, path, root_path, self._is_ready) for each in apps
+        )
+        return outer, direct
+
+    def _is_ready(self) -> bool:
+        return self.is_replaced or not self.should_exit
+
+    async def _delay_close(self) -> None:
+        """Accept for drain_delay more, in which load balancers learn that the server stops."""
+        delay_s = self.config.drain_delay
+        if self.started and delay_s and not self.is_replaced:
+            logger.info("Stopping in %g s (press CTRL+C to stop now)", delay_s)
+            await self._request.delay(delay_s)
+        self._request.has_delay = False
 
     async def _close(self, worker: WorkerContext, acceptor: Acceptor) -> None:
         """Accept no more, and bring the connections of *worker* to their end."""
         try:
+            await self._delay_close()
             # What the kernel has connected would be reset: one turn to see it, one to take it.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
@@ -348,6 +408,14 @@ async def finish_unless(event: asyncio.Event, work: Coroutine[Any, Any, None]) -
             await asyncio.wait((task,))
     if not task.cancelled():
         task.result()
+
+
+def describe_addresses(listeners: Sequence[Listener], tls: TlsSettings | None) -> str:
+    """Where clients find the server, as they write it."""
+    texts = [listener.text for listener in listeners]
+    if tls is not None:
+        texts = [text.replace("http://", "https://", 1) for text in texts]
+    return ", ".join(texts)
 
 
 def describe_runtime(loop: asyncio.AbstractEventLoop) -> str:
