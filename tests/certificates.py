@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-__all__ = ["Authority", "KeyFiles", "encrypt_key"]
+__all__ = ["Authority", "KeyFiles", "encrypt_key", "shake_hands"]
 
 
 class KeyFiles(NamedTuple):
@@ -70,3 +70,22 @@ def encrypt_key(path: Path, password: str) -> None:
     key = load_pem_private_key(path.read_bytes(), None)
     encryption = BestAvailableEncryption(password.encode())
     path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
+
+
+def shake_hands(
+    server: ssl.SSLContext, client: ssl.SSLContext, name: str | None = "localhost"
+) -> tuple[ssl.SSLObject, ssl.SSLObject]:
+    """Both ends of a connection that is made in memory, the server's first."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = (
+        server.wrap_bio(to_server, to_client, server_side=True),
+        client.wrap_bio(to_client, to_server, server_hostname=name),
+    )
+    waiting = list(reversed(ends))
+    while waiting:
+        end = waiting.pop(0)
+        try:
+            end.do_handshake()
+        except ssl.SSLWantReadError:
+            waiting.append(end)
+    return ends

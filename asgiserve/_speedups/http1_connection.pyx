@@ -21,6 +21,7 @@ from asgiserve.connection.app_errors import (
     log_no_answer,
     log_short_body,
 )
+from asgiserve.connection.tls_info import add_tls
 from asgiserve.errors import HttpRequestError
 
 __all__ = ["Http1Connection", "Phase"]
@@ -57,12 +58,13 @@ cdef class Http1Connection(CycleOwner):
         self._transport = transport
         self._read_gate = ReadGate(transport)
         self.write_gate.attach(transport)
+        is_tls = transport.get_extra_info("sslcontext") is not None
         self._scopes = ScopeFactory(
-            "https" if transport.get_extra_info("sslcontext") else "http",
+            "https" if is_tls else "http",
             server,
             client,
             worker.state,
-            worker.extensions,
+            add_tls(worker.extensions, transport) if is_tls else worker.extensions,
             worker.root_path,
             worker.root_path_mode,
         )

@@ -102,7 +102,10 @@ cdef class ScopeFactory:
         scope["asgi"] = {"version": ASGI_VERSION, "spec_version": WEBSOCKET_SPEC_VERSION}
         scope["scheme"] = "wss" if scope["scheme"] == "https" else "ws"
         scope["subprotocols"] = subprotocols
-        scope["extensions"] = {"websocket.http.response": {}}
+        extensions = {"websocket.http.response": {}}
+        if "tls" in scope["extensions"]:
+            extensions["tls"] = scope["extensions"]["tls"]
+        scope["extensions"] = extensions
         return scope
 
     cdef tuple _mount(self, str path, bytes raw_path):

@@ -108,7 +108,10 @@ class ScopeFactory:
         scope["asgi"] = {"version": ASGI_VERSION, "spec_version": WEBSOCKET_SPEC_VERSION}
         scope["scheme"] = "wss" if scope["scheme"] == "https" else "ws"
         scope["subprotocols"] = subprotocols
-        scope["extensions"] = {"websocket.http.response": {}}
+        extensions = {"websocket.http.response": {}}
+        if "tls" in scope["extensions"]:
+            extensions["tls"] = scope["extensions"]["tls"]
+        scope["extensions"] = extensions
         return scope
 
     def _mount(self, path: str, raw_path: bytes) -> tuple[str, bytes]:

@@ -31,6 +31,7 @@ from asgiserve.connection.app_errors import (
 from asgiserve.connection.context import WorkerContext, to_ticks
 from asgiserve.connection.flow_control import ReadGate
 from asgiserve.connection.http1_cycle import CycleOwner, Http1Cycle
+from asgiserve.connection.tls_info import add_tls
 from asgiserve.connection.ws_connection import WsConnection
 from asgiserve.errors import HttpRequestError
 
@@ -120,12 +121,13 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
         self._transport = transport
         self._read_gate = ReadGate(transport)
         self.write_gate.attach(transport)
+        is_tls = transport.get_extra_info("sslcontext") is not None
         self._scopes = ScopeFactory(
-            "https" if transport.get_extra_info("sslcontext") else "http",
+            "https" if is_tls else "http",
             server,
             client,
             worker.state,
-            worker.extensions,
+            add_tls(worker.extensions, transport) if is_tls else worker.extensions,
             worker.root_path,
             worker.root_path_mode,
         )

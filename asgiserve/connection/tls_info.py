@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["ServerContext", "describe_tls", "format_name"]
+__all__ = ["ServerContext", "add_tls", "format_name"]
 
 # The numbers of the record layer (RFC 8446 section 4.2.1), by the names of `ssl`.
 VERSION_NUMBERS = {
@@ -46,6 +46,15 @@ class ServerContext(ssl.SSLContext):
         if self._cipher_numbers is None:
             self._cipher_numbers = number_ciphers(self)
         return self._cipher_numbers
+
+
+def add_tls(extensions: dict[str, Any], transport: Any) -> dict[str, Any]:
+    """The *extensions* of a connection over *transport*, with ``tls`` if that is its kind."""
+    ssl_object = transport.get_extra_info("ssl_object")
+    if ssl_object is None:
+        return extensions
+    context = transport.get_extra_info("sslcontext")
+    return {**extensions, "tls": describe_tls(ssl_object, context)}
 
 
 def describe_tls(ssl_object: Any, context: ssl.SSLContext) -> dict[str, Any]:

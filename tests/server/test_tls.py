@@ -17,7 +17,7 @@ from asgiserve.config import Config
 from asgiserve.errors import AsgiserveError, ConfigError, StartupError
 from asgiserve.server.tls import TlsSettings
 from tests.apps import answer
-from tests.certificates import Authority, KeyFiles, encrypt_key
+from tests.certificates import Authority, KeyFiles, encrypt_key, shake_hands
 
 MakeTls = Callable[..., TlsSettings]
 
@@ -43,25 +43,6 @@ def make_tls(files: KeyFiles) -> MakeTls:
         return tls
 
     return make
-
-
-def shake_hands(
-    server: ssl.SSLContext, client: ssl.SSLContext, name: str | None = "localhost"
-) -> tuple[ssl.SSLObject, ssl.SSLObject]:
-    """Both ends of a connection that is made in memory, the server's first."""
-    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-    ends = (
-        server.wrap_bio(to_server, to_client, server_side=True),
-        client.wrap_bio(to_client, to_server, server_hostname=name),
-    )
-    waiting = list(reversed(ends))
-    while waiting:
-        end = waiting.pop(0)
-        try:
-            end.do_handshake()
-        except ssl.SSLWantReadError:
-            waiting.append(end)
-    return ends
 
 
 def shown_certificate(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> str:
