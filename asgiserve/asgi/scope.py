@@ -108,7 +108,7 @@ class ScopeFactory:
         scope["asgi"] = {"version": ASGI_VERSION, "spec_version": WEBSOCKET_SPEC_VERSION}
         scope["scheme"] = "wss" if scope["scheme"] == "https" else "ws"
         scope["subprotocols"] = subprotocols
-        extensions = {"websocket.http.response": {}}
+        extensions: dict[str, Any] = {"websocket.http.response": {}}
         if "tls" in scope["extensions"]:
             extensions["tls"] = scope["extensions"]["tls"]
         scope["extensions"] = extensions
