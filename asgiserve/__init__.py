@@ -35,15 +35,21 @@ def run(app: Any, **options: Any) -> None:
     from asgiserve.server.server import Server
 
     config = Config(app, **options)
-    set_process_title("server", config)
-    server = Server(config)
     try:
-        server.run()
+        if config.reload:
+            from asgiserve.supervisor.reloader import run_reloader
+
+            status = run_reloader(config)
+        else:
+            set_process_title("server", config)
+            server = Server(config)
+            server.run()
+            status = server.exit_status
     except StartupError as error:
         logging.getLogger("asgiserve.error").error("%s", error)
         raise SystemExit(STARTUP_FAILURE) from None
-    if server.exit_status:
-        raise SystemExit(server.exit_status)
+    if status:
+        raise SystemExit(status)
 
 
 def __getattr__(name: str) -> Any:

@@ -166,6 +166,10 @@ def check(config: Config) -> None:
 def serve(settings: Settings) -> int:
     """Serve until a signal; give the exit status."""
     config = settings.make_config()
+    if config.reload:
+        from asgiserve.supervisor.reloader import run_reloader
+
+        return run_reloader(config)
     from asgiserve.server.process_title import set_process_title
     from asgiserve.server.server import Server
 

@@ -105,6 +105,8 @@ class FileWatch:
         self.rules = rules
         self.interval_s = interval_s
         self.next_look_s = 0.0
+        # When looks will have taken no more than their share of the time.
+        self._rested_s = 0.0
         self._clock = clock
         self._last = self._look()
 
@@ -120,6 +122,10 @@ class FileWatch:
         self._last = self._look()
         return self._last.changes_since(before)
 
+    def hasten(self) -> None:
+        """Something happened: have the next look early, but not one after the other."""
+        self.next_look_s = min(self.next_look_s, self._rested_s)
+
     def is_relevant(self, path: str) -> bool:
         """Whether something that happened at *path* is worth a look; in any thread."""
         return (
@@ -133,7 +139,8 @@ class FileWatch:
         start_s = self._clock()
         look = Look(self.rules)
         end_s = self._clock()
-        self.next_look_s = end_s + max(self.interval_s, (end_s - start_s) / MAX_LOOK_SHARE)
+        self._rested_s = end_s + (end_s - start_s) / MAX_LOOK_SHARE
+        self.next_look_s = max(end_s + self.interval_s, self._rested_s)
         return look
 
 

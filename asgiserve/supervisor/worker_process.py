@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import asgiserve
 from asgiserve.supervisor.channel import Channel
 
 if TYPE_CHECKING:
@@ -171,7 +170,7 @@ class ForkedChild:
 
 def make_command(fd: int) -> list[str]:
     """The command line of a worker whose end of the channel is *fd*."""
-    folder = str(Path(asgiserve.__path__[0]).resolve().parent)
+    folder = str(Path(__file__).resolve().parents[2])
     # Private, but what multiprocessing uses as well: -X, -W, -O and their like.
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     return [sys.executable, *flags, "-P", "-c", BOOTSTRAP.format(folder=folder), str(fd)]
