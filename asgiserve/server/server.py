@@ -22,7 +22,6 @@ from asgiserve.connection.timeouts import TimeoutTicker
 from asgiserve.log import configure_logging
 from asgiserve.middleware.proxy_headers import ProxyHeadersMiddleware
 from asgiserve.middleware.readiness import ReadinessMiddleware
-from asgiserve.server.accept_errors import thin_out_accept_errors
 from asgiserve.server.acceptor import Acceptor
 from asgiserve.server.access_log import make_access_log
 from asgiserve.server.app_loader import load_app
@@ -42,12 +41,12 @@ from asgiserve.server.sockets import Listener, bind_listeners
 from asgiserve.server.stop_request import StopRequest
 from asgiserve.server.systemd import announce
 from asgiserve.server.tls import TlsSettings
-from asgiserve.server.transports import TlsServer
 from asgiserve.version import __version__
 
 if TYPE_CHECKING:
     from asgiserve.config import Config
     from asgiserve.connection.context import WorkerContext
+    from asgiserve.server.spread import Spread
 
 __all__ = ["Server"]
 
@@ -59,7 +58,7 @@ class Server:
 
     Attributes:
         started: connections are accepted, or were.
-        servers: the asyncio servers, whose ``sockets`` tell the addresses.
+        servers: as asyncio's servers, their ``sockets`` tell the addresses.
         exit_status: what the process should exit with: 1 if the application's shutdown failed.
         owns_process: the process serves and does nothing else, so that it may end although
             threads of the application still run after the grace period.
@@ -68,6 +67,7 @@ class Server:
             stops at once.
         worker: what the connections share; None while none is accepted.
         loaded_app: the application as `load_app` gives it, if that was done already.
+        spread: the other workers' connection counts; None: no connection is left to them.
         stop_signals: those that stop the server while it serves.
         is_replaced: other processes serve on at the same sockets, so that stopping needs no
             drain_delay, and readiness does not end with it.
@@ -76,13 +76,14 @@ class Server:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.started = False
-        self.servers: list[asyncio.Server | TlsServer] = []
+        self.servers: list[Any] = []
         self.exit_status = 0
         self.owns_process = False
         self.is_supervised = False
         self.on_retire: Callable[[str], None] | None = None
         self.worker: WorkerContext | None = None
         self.loaded_app: Any = None
+        self.spread: Spread | None = None
         self.stop_signals: Sequence[signal.Signals] = STOP_SIGNALS
         self.is_replaced = False
         self._request = StopRequest()
@@ -322,8 +323,7 @@ class Server:
         ticker = TimeoutTicker(worker)
         ticker.start()
         undo.callback(ticker.stop)
-        undo.enter_context(thin_out_accept_errors(loop))
-        acceptor = Acceptor(worker, listeners, tls=self._tls)
+        acceptor = Acceptor(worker, listeners, tls=self._tls, spread=self.spread)
         undo.push_async_callback(self._close, worker, acceptor)
         await acceptor.start()
         self.servers = acceptor.servers
@@ -369,14 +369,13 @@ class Server:
         """Accept no more, and bring the connections of *worker* to their end."""
         try:
             await self._delay_close()
-            # What the kernel has connected would be reset: one turn to see it, one to take it.
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
         finally:
-            acceptor.close()
+            # What the kernel has connected would be reset, if nobody else served it.
+            acceptor.close(serves_waiting=not self.is_replaced)
         logger.info("Shutting down")
         timeout_s = self.config.timeout_graceful_shutdown
         self._grace_end_s = time.monotonic() + (math.inf if timeout_s is None else timeout_s)
+        await finish_unless(self._request.force, acceptor.settle())
         await drain(worker, timeout_s, self._request.force)
 
     async def _stop_lifespan(self, lifespan: Lifespan) -> None:
