@@ -66,6 +66,11 @@ class StopRequest:
             self._should_exit = True
         self._wake()
 
+    def hurry_up(self) -> None:
+        """Ask for the delay, which is going on or to come, to end."""
+        self._is_hurried = True
+        self._wake()
+
     async def delay(self, seconds: float) -> None:
         """Wait *seconds*, or until an escalation ends the delay."""
         try:

@@ -27,6 +27,12 @@ class Orderly(Protocol):
     def ask_to_stop(self, *, force: bool) -> None:
         """Stop, and cut off what is in flight if *force* is true."""
 
+    def ask_to_leave(self) -> None:
+        """Stop, while others serve on."""
+
+    def ask_to_hurry(self) -> None:
+        """End the delay of a stop."""
+
     def ask_for_reopened_logs(self) -> None:
         """Open log files anew."""
 
@@ -79,6 +85,10 @@ class WatchThread:
             server.ask_to_stop(force=False)
         elif order == "force":
             server.ask_to_stop(force=True)
+        elif order == "leave":
+            server.ask_to_leave()
+        elif order == "hurry":
+            server.ask_to_hurry()
         elif order == "reopen_logs":
             server.ask_for_reopened_logs()
         elif order == "reload_tls":

@@ -14,6 +14,7 @@ from asgiserve.server.in_flight import describe_requests
 from asgiserve.server.log_files import reopen_log_files
 from asgiserve.server.server import Server
 from asgiserve.server.sockets import Listener
+from asgiserve.server.spread import Spread
 
 if TYPE_CHECKING:
     from asgiserve.supervisor.channel import Channel
@@ -42,6 +43,10 @@ class WorkerServer(Server):
         # A terminal sends SIGINT to all processes of its group: the supervisor's to decide.
         self.stop_signals = [signal.SIGTERM]
         self.on_retire = self._tell_retirement
+        if order.spread_fd is not None:
+            self.spread = Spread.attach(order.spread_fd, order.slot)
+        # By the supervisor, unless that says that all stop.
+        self.is_replaced = True
         self._channel = channel
         self._beat = Beat(order.beat_interval_s, self._tell_beat)
 
@@ -66,15 +71,24 @@ class WorkerServer(Server):
     # What the watch thread calls.
 
     def ask_to_stop(self, *, force: bool) -> None:
-        """Stop, and cut off what is in flight if *force* is true."""
-        self.should_exit = True
+        """Stop, as all do, and cut off what is in flight if *force* is true."""
+        self.is_replaced = False
         if force:
             self.force_exit = True
+        self.ask_to_leave()
+
+    def ask_to_leave(self) -> None:
+        """Stop, while others serve on."""
+        self.should_exit = True
         if self._is_loading:
             # The loop sees nothing until the import is over; a signal breaks that off.
             main = threading.main_thread().ident
             assert main is not None
             signal.pthread_kill(main, signal.SIGTERM)
+
+    def ask_to_hurry(self) -> None:
+        """End the delay of a stop."""
+        self._request.hurry_up()
 
     def ask_for_reopened_logs(self) -> None:
         """Open log files anew."""

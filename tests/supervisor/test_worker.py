@@ -175,6 +175,20 @@ def test_worker_stops_in_order(worker, by_signal):
     assert "shutdown has run" in worker.log()
 
 
+def test_worker_accepts_for_the_drain_delay_unless_others_serve_on(start_worker):
+    options = {"drain_delay": 300, "readiness_path": "/ready"}
+    stopping = start_worker(**options)
+    assert stopping.get("/ready") == b"ready\n"
+    stopping.give("stop")
+    wait_until(lambda: stopping.get("/ready") == b"stopping\n", "readiness to end")
+    stopping.give("hurry")
+    leaving = start_worker(**options)
+    leaving.give("leave")
+    for worker in (stopping, leaving):
+        assert worker.exit_status() == 0
+    assert "Stopping in" not in leaving.log()
+
+
 def test_worker_that_is_stopped_finishes_what_is_in_flight(start_worker):
     worker = start_worker(APP.replace("asyncio.sleep(60)", "asyncio.sleep(0.3)"))
     with closing(worker.request("/wait")) as connection:
