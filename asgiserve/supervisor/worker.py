@@ -79,9 +79,11 @@ def serve(order: WorkerOrder, channel: Channel, app: Any) -> int:
     import asyncio
 
     from asgiserve.server.event_loop import choose_loop_factory
+    from asgiserve.server.process_title import set_process_title
     from asgiserve.supervisor.watch_thread import WatchThread
     from asgiserve.supervisor.worker_server import WorkerServer, open_listeners
 
+    set_process_title(f"worker {order.slot + 1}", order.config)
     server = WorkerServer(order, channel, app)
     WatchThread(channel, server).start()
     with asyncio.Runner(loop_factory=choose_loop_factory(order.config)) as runner:
