@@ -1,7 +1,6 @@
 """The servers that are measured side by side: how each is started, as data.
 
-Every one gets one worker, keep-alive, HTTP/1.1 without TLS and the event loop that its authors
-recommend.
+Every one gets one worker, keep-alive, HTTP/1.1 and the event loop that its authors recommend.
 """
 
 from __future__ import annotations
@@ -10,14 +9,28 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-__all__ = ["CONTENDERS", "DEFAULT_CONTENDERS", "WEBSOCKET_CONTENDERS", "Contender"]
+from benchmarks.certificate import KeyFiles
+
+__all__ = [
+    "CONTENDERS",
+    "DEFAULT_CONTENDERS",
+    "TLS_CONTENDERS",
+    "WEBSOCKET_CONTENDERS",
+    "Contender",
+]
+
+# uvicorn's names, which others have too.
+SSL_FILES = ("--ssl-certfile", "{certificate}", "--ssl-keyfile", "{key}")
+# gunicorn's names.
+FILES = ("--certfile", "{certificate}", "--keyfile", "{key}")
 
 
 @dataclass(frozen=True)
 class Contender:
     """One server under test.
 
-    Arguments follow the interpreter; ``{app}`` and ``{port}`` are filled in.
+    Arguments follow the interpreter; ``{app}`` and ``{port}`` are filled in, and ``{certificate}``
+    and ``{key}`` in those for TLS.
     """
 
     name: str
@@ -27,6 +40,7 @@ class Contender:
     log_off: tuple[str, ...] = ()
     # Lets thousands of idle connections stay open while memory is measured.
     many_idle: tuple[str, ...] = ()
+    tls: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     has_access_log: bool = True
 
@@ -37,12 +51,16 @@ class Contender:
         port: int,
         access_log: bool = False,
         many_idle: bool = False,
+        key_files: KeyFiles | None = None,
         python: str = sys.executable,
     ) -> list[str]:
-        """Say the command line that serves *app* on *port* of 127.0.0.1."""
+        """Say the command that serves *app* on *port* of 127.0.0.1, by TLS with *key_files*."""
         log = self.log_on if access_log else self.log_off
         arguments = (*self.arguments, *log, *(self.many_idle if many_idle else ()))
-        return [python, *(part.format(app=app, port=port) for part in arguments)]
+        command = [python, *(part.format(app=app, port=port) for part in arguments)]
+        if key_files is not None:
+            command += [part.format(**key_files._asdict()) for part in self.tls]
+        return command
 
 
 ASGISERVE = Contender(
@@ -52,6 +70,7 @@ ASGISERVE = Contender(
     log_on=("--access-log",),
     log_off=("--no-access-log",),
     many_idle=("--timeout-keep-alive", "300"),
+    tls=SSL_FILES,
     environment={"ASGISERVE_SPEEDUPS": "require"},
 )
 
@@ -62,8 +81,12 @@ UVICORN = Contender(
     ("-m", "uvicorn", "{app}", "--host", "127.0.0.1", "--port", "{port}"),
     log_off=("--no-access-log",),
     many_idle=("--timeout-keep-alive", "300"),
+    tls=SSL_FILES,
 )
 
+WITHOUT_AIOFASTNET = (
+    "import sys; sys.modules['aiofastnet'] = None; from asgiserve.cli import main; main()"
+)
 PURE = {"ASGISERVE_SPEEDUPS": "off"}
 ASYNCIO = ("--loop", "asyncio")
 
@@ -83,6 +106,12 @@ CONTENDERS = {
             name="asgiserve-pure-asyncio",
             arguments=(*ASGISERVE.arguments, *ASYNCIO),
             environment=PURE,
+        ),
+        # With the event loop's own TLS.
+        replace(
+            ASGISERVE,
+            name="asgiserve-without-aiofastnet",
+            arguments=("-c", WITHOUT_AIOFASTNET, *ASGISERVE.arguments[2:]),
         ),
         UVICORN,
         replace(
@@ -110,6 +139,7 @@ CONTENDERS = {
             log_off=("--no-access-log",),
             # Its header timeout closes idle connections too, and a minute is the longest it takes.
             many_idle=("--http1-header-read-timeout", "60000", "--backpressure", "10000"),
+            tls=("--ssl-certificate", "{certificate}", "--ssl-keyfile", "{key}"),
         ),
         Contender(
             "h2corn",
@@ -118,6 +148,7 @@ CONTENDERS = {
             log_on=("--access-log",),
             log_off=("--no-access-log",),
             many_idle=("--timeout-keep-alive", "300"),
+            tls=FILES,
         ),
         Contender(
             "gunicorn",
@@ -125,6 +156,7 @@ CONTENDERS = {
             ("-m", "gunicorn", "{app}", "-k", "asgi", "--bind", "127.0.0.1:{port}"),
             log_on=("--access-logfile", "-"),
             many_idle=("--keep-alive", "300"),
+            tls=FILES,
         ),
         Contender(
             "hypercorn",
@@ -132,6 +164,7 @@ CONTENDERS = {
             ("-m", "hypercorn", "{app}", "-k", "uvloop", "--bind", "127.0.0.1:{port}"),
             log_on=("--access-logfile", "-"),
             many_idle=("--keep-alive", "300"),
+            tls=FILES,
         ),
         Contender(
             "daphne",
@@ -171,4 +204,12 @@ WEBSOCKET_CONTENDERS = (
     "granian",
     "h2corn",
     "hypercorn",
+)
+
+TLS_CONTENDERS = (
+    "asgiserve",
+    "asgiserve-without-aiofastnet",
+    "uvicorn",
+    "granian",
+    "h2corn",
 )

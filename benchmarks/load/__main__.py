@@ -7,7 +7,12 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks.contenders import CONTENDERS, DEFAULT_CONTENDERS, WEBSOCKET_CONTENDERS
+from benchmarks.contenders import (
+    CONTENDERS,
+    DEFAULT_CONTENDERS,
+    TLS_CONTENDERS,
+    WEBSOCKET_CONTENDERS,
+)
 from benchmarks.load.report import Results, format_document, format_markdown
 from benchmarks.load.rounds import Plan, measure_scenario
 from benchmarks.load.scenarios import ECHO_SCENARIOS, SCENARIOS
@@ -37,6 +42,8 @@ def parse_arguments() -> argparse.Namespace:
 
 def choose_contenders(scenario: str) -> tuple[str, ...]:
     """Name the servers that a scenario is for."""
+    if SCENARIOS[scenario].is_tls:
+        return TLS_CONTENDERS
     return WEBSOCKET_CONTENDERS if scenario in ECHO_SCENARIOS else DEFAULT_CONTENDERS
 
 
@@ -58,7 +65,7 @@ def main() -> int:
     if ECHO_SCENARIOS.keys() & servers:
         # Now, not after minutes of other scenarios, is the time to hear that there is no compiler.
         build_program()
-    machine = describe_machine({"uvloop", *packages})
+    machine = describe_machine({"aiofastnet", "uvloop", *packages})
     results: Results = {
         scenario: measure_scenario(SCENARIOS[scenario], [CONTENDERS[name] for name in names], plan)
         for scenario, names in servers.items()

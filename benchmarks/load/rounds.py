@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import ssl
 import statistics
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
+from benchmarks.certificate import make_certificate
 from benchmarks.contenders import Contender
 from benchmarks.load.counts import Load
 from benchmarks.load.scenarios import EchoScenario, Scenario
@@ -104,9 +106,16 @@ def start(contender: Contender, scenario: Scenario | EchoScenario, plan: Plan) -
     """Start a server for a scenario."""
     if scenario.access_log and not contender.has_access_log:
         raise ServerError("has no access log")
+    if scenario.is_tls and not contender.tls:
+        raise ServerError("is not known to speak TLS")
     port = find_free_port()
     return ServerProcess(
-        contender.command(app=scenario.app, port=port, access_log=scenario.access_log),
+        contender.command(
+            app=scenario.app,
+            port=port,
+            access_log=scenario.access_log,
+            key_files=make_certificate() if scenario.is_tls else None,
+        ),
         port,
         environment=contender.environment,
         core=plan.server_core,
@@ -131,7 +140,7 @@ def check_answer(scenario: Scenario | EchoScenario, port: int) -> str | None:
 
 def check_response(scenario: Scenario, port: int) -> None:
     """Send the request once; status and body must be the right ones."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = connect(scenario, port)
     try:
         connection.request(
             scenario.method, "/", b"x" * scenario.body_bytes or None, dict(scenario.fields)
@@ -142,6 +151,14 @@ def check_response(scenario: Scenario, port: int) -> None:
         connection.close()
     if (answer.status, body) != (200, scenario.answer):
         raise ServerError(f"wrong answer: {answer.status}, {len(body)} bytes {body[:40]!r}")
+
+
+def connect(scenario: Scenario, port: int) -> http.client.HTTPConnection:
+    """A client of the server, which trusts its throw-away certificate."""
+    if not scenario.is_tls:
+        return http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    context = ssl.create_default_context(cafile=make_certificate().certificate)
+    return http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=context)
 
 
 def check_echo(scenario: EchoScenario, port: int) -> str | None:

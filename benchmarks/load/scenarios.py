@@ -25,6 +25,7 @@ class Scenario:
     answer: bytes = HELLO_BODY
     connections: int = 64
     access_log: bool = False
+    is_tls: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class EchoScenario:
     offers_deflate: bool = False
     app: str = f"{RAW}:echo"
     access_log: bool = False
+    is_tls: bool = False
 
 
 HTTP_SCENARIOS = {
@@ -72,6 +74,14 @@ HTTP_SCENARIOS = {
         ),
         Scenario("http1-close-13b-c64", fields=(("Connection", "close"),)),
         Scenario("http1-get-13b-c64-log", access_log=True),
+        Scenario("http1-tls-get-13b-c64", is_tls=True),
+        Scenario(
+            "http1-tls-get-64k-c64",
+            app=f"{RAW}:large_answer",
+            answer=raw.LARGE_BODY,
+            is_tls=True,
+        ),
+        Scenario("http1-tls-close-13b-c64", fields=(("Connection", "close"),), is_tls=True),
     )
 }
 

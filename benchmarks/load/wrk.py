@@ -36,9 +36,10 @@ def run_wrk(scenario: Scenario, port: int, *, duration_s: int, core: int | None)
         script.write(write_script(scenario))
         script.flush()
         pin = [] if core is None else ["taskset", "-c", str(core)]
+        scheme = "https" if scenario.is_tls else "http"
         options = ["-t1", f"-c{scenario.connections}", f"-d{duration_s}s", "-s", script.name]
         finished = subprocess.run(
-            [*pin, "wrk", *options, f"http://127.0.0.1:{port}/"],
+            [*pin, "wrk", *options, f"{scheme}://127.0.0.1:{port}/"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

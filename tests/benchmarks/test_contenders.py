@@ -1,8 +1,16 @@
 """Each server's command line is made from its data."""
 
+from pathlib import Path
+
 import pytest
 
-from benchmarks.contenders import CONTENDERS, DEFAULT_CONTENDERS, WEBSOCKET_CONTENDERS
+from benchmarks.certificate import KeyFiles
+from benchmarks.contenders import (
+    CONTENDERS,
+    DEFAULT_CONTENDERS,
+    TLS_CONTENDERS,
+    WEBSOCKET_CONTENDERS,
+)
 
 
 def test_command_fills_in_application_and_port():
@@ -40,7 +48,17 @@ def test_columns_differ_by_environment():
 
 
 def test_default_contenders_exist():
-    assert {*DEFAULT_CONTENDERS, *WEBSOCKET_CONTENDERS} <= set(CONTENDERS)
+    assert {*DEFAULT_CONTENDERS, *TLS_CONTENDERS, *WEBSOCKET_CONTENDERS} <= set(CONTENDERS)
+
+
+@pytest.mark.parametrize("name", TLS_CONTENDERS)
+def test_tls_contender_is_told_certificate_and_key_where_there_is_one(name):
+    files = KeyFiles(Path("cert.pem"), Path("key.pem"))
+    contender = CONTENDERS[name]
+    secure = contender.command(app="a:b", port=1, key_files=files)
+    plain = contender.command(app="a:b", port=1)
+    assert {"cert.pem", "key.pem"} <= {*secure[len(plain) :]}
+    assert not {"cert.pem", "key.pem"} & {*plain}
 
 
 def test_log_contender_logs_where_the_others_do_not():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.contenders import DEFAULT_CONTENDERS, WEBSOCKET_CONTENDERS
+from benchmarks.contenders import DEFAULT_CONTENDERS, TLS_CONTENDERS, WEBSOCKET_CONTENDERS
 from benchmarks.load.__main__ import choose_contenders
 from benchmarks.load.counts import Load
 from benchmarks.load.report import format_document, format_markdown
@@ -83,6 +83,7 @@ def test_markdown_remarks_on_a_figure_that_is_not_like_the_others():
 def test_scenario_names_the_servers_that_it_is_for():
     assert choose_contenders("http1-get-13b-c64") == DEFAULT_CONTENDERS
     assert choose_contenders("ws-echo-32b-c64") == WEBSOCKET_CONTENDERS
+    assert choose_contenders("http1-tls-get-13b-c64") == TLS_CONTENDERS
 
 
 def test_document_keeps_every_round():
