@@ -264,15 +264,17 @@ class Reloader:
         status = self._worker.poll()
         self._is_channel_open = True
         if status is not None:
+            # Or a worker is started that has to be restarted by the next look.
+            self._look(is_due=True)
             self._cycle.on_exit(status)
 
-    def _look(self) -> None:
+    def _look(self, *, is_due: bool = False) -> None:
         """Look at the files if that is due, or if the worker would be restarted now."""
         watch = self._watch
         if self._has_event:
             self._has_event = False
             watch.hasten()
-        if time.monotonic() < min(watch.next_look_s, self._cycle.settled_s):
+        if not is_due and time.monotonic() < min(watch.next_look_s, self._cycle.settled_s):
             return
         self._cycle.on_changes(watch.find_changes())
         if self._events is None:
