@@ -33,6 +33,7 @@ def run(app: Any, **options: Any) -> None:
     from asgiserve.errors import StartupError
     from asgiserve.server.process_title import set_process_title
     from asgiserve.server.server import Server
+    from asgiserve.supervisor.supervisor import needs_supervisor, supervise
 
     config = Config(app, **options)
     try:
@@ -40,6 +41,8 @@ def run(app: Any, **options: Any) -> None:
             from asgiserve.supervisor.reloader import run_reloader
 
             status = run_reloader(config)
+        elif needs_supervisor(config):
+            status = supervise(config)
         else:
             set_process_title("server", config)
             server = Server(config)

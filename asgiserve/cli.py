@@ -124,14 +124,18 @@ def execute(
     if version:
         click.echo(describe_version())
         return 0
-    settings = collect_settings(from_command_line(given), config, os.environ)
+
+    def read_settings() -> Settings:
+        return collect_settings(from_command_line(given), config, os.environ)
+
+    settings = read_settings()
     if print_config:
         click.echo(format_config(settings))
     if check_config:
         check(settings.make_config())
     if print_config or check_config:
         return 0
-    return serve(settings)
+    return serve(settings.make_config(), lambda: read_settings().make_config())
 
 
 def from_command_line(given: dict[str, Any]) -> dict[str, Sourced]:
@@ -163,13 +167,20 @@ def check(config: Config) -> None:
     choose_loop_factory(config)
 
 
-def serve(settings: Settings) -> int:
-    """Serve until a signal; give the exit status."""
-    config = settings.make_config()
+def serve(config: Config, reread: Callable[[], Config]) -> int:
+    """Serve until a signal; give the exit status.
+
+    Args:
+        reread: gives the configuration as its sources say by then.
+    """
     if config.reload:
         from asgiserve.supervisor.reloader import run_reloader
 
         return run_reloader(config)
+    from asgiserve.supervisor.supervisor import needs_supervisor, supervise
+
+    if needs_supervisor(config):
+        return supervise(config, reread)
     from asgiserve.server.process_title import set_process_title
     from asgiserve.server.server import Server
 

@@ -219,7 +219,7 @@ def test_clean_stop_is_status_0(directory, form):
 
 
 def test_interrupt_before_the_server_runs_is_status_0(monkeypatch):
-    def interrupt(settings):
+    def interrupt(config, reread):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "serve", interrupt)

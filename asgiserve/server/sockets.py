@@ -29,7 +29,7 @@ from asgiserve.server.systemd import SystemdSocket, list_sockets
 if TYPE_CHECKING:
     from asgiserve.config import Config
 
-__all__ = ["Listener", "bind_listeners"]
+__all__ = ["Listener", "bind_listeners", "open_tcp", "reason_of"]
 
 # Family and socket address, as getaddrinfo gives them.
 Interface: TypeAlias = tuple[int, tuple[Any, ...]]
@@ -90,6 +90,20 @@ class Listener:
             # The directory may be closed to us by now; the next server takes the stale file over.
             pass
 
+    @property
+    def socket_file(self) -> str | None:
+        """The path that ``close`` removes; None if there is none, or it leads elsewhere by now."""
+        return None if self.has_lost_path() else self._socket_file
+
+    def give_up_file(self) -> None:
+        """Leave the file of a unix socket to another process."""
+        self._socket_file = None
+
+    def take_over_file(self, path: str) -> None:
+        """Remove the file at *path*, which leads to this socket, at the end."""
+        self._socket_file = path
+        self._inode = inode_of(path)
+
     def has_lost_path(self) -> bool:
         """Whether clients that open the path of a unix socket no longer come here."""
         return self._socket_file is not None and inode_of(self._socket_file) != self._inode
@@ -135,7 +149,7 @@ def bind(
 ) -> list[Listener]:
     """Bind one address, which may mean several sockets."""
     if isinstance(address, TcpAddress):
-        return bind_tcp(address)
+        return bind_tcp(address, is_shared=config.reuse_port)
     if isinstance(address, UnixAddress):
         return [bind_unix(address.path, int(config.uds_permissions), owner)]
     if isinstance(address, SystemdSocket):
@@ -143,7 +157,7 @@ def bind(
     return [adopt_fd(address.fd, f"fd {address.fd}")]
 
 
-def bind_tcp(address: TcpAddress) -> list[Listener]:
+def bind_tcp(address: TcpAddress, *, is_shared: bool = False) -> list[Listener]:
     """Bind everything that the host of *address* resolves to, all to the same port."""
     host = f"[{address.host}]" if ":" in address.host else address.host
     text = f"{host}:{address.port}"
@@ -155,7 +169,7 @@ def bind_tcp(address: TcpAddress) -> list[Listener]:
     while True:
         draws -= 1
         try:
-            return bind_interfaces(interfaces)
+            return bind_interfaces(interfaces, is_shared=is_shared)
         except OSError as exc:
             if not draws or exc.errno != errno.EADDRINUSE:
                 raise StartupError(f"cannot bind {text}: {reason_of(exc)}") from exc
@@ -169,7 +183,7 @@ def resolve(address: TcpAddress) -> list[Interface]:
     return list(dict.fromkeys((family, sockaddr) for family, _, _, _, sockaddr in found))
 
 
-def bind_interfaces(interfaces: list[Interface]) -> list[Listener]:
+def bind_interfaces(interfaces: list[Interface], *, is_shared: bool) -> list[Listener]:
     """Bind each of *interfaces* that is there; the first one picks the port when it is 0.
 
     Raises:
@@ -182,7 +196,7 @@ def bind_interfaces(interfaces: list[Interface]) -> list[Listener]:
             if listeners and port == 0:
                 port = listeners[0].sock.getsockname()[1]
             try:
-                sock = open_tcp(family, (host, port, *rest))
+                sock = open_tcp(family, (host, port, *rest), is_shared=is_shared)
             except OSError as exc:
                 if exc.errno not in UNAVAILABLE:
                     raise
@@ -197,8 +211,12 @@ def bind_interfaces(interfaces: list[Interface]) -> list[Listener]:
     return listeners
 
 
-def open_tcp(family: int, sockaddr: tuple[Any, ...]) -> socket.socket:
-    """Open a TCP socket bound to *sockaddr*."""
+def open_tcp(family: int, sockaddr: tuple[Any, ...], *, is_shared: bool) -> socket.socket:
+    """Open a TCP socket bound to *sockaddr*; if it *is_shared*, others of this user may be too.
+
+    Raises:
+        OSError: it cannot be bound, or the system lets sockets share no address.
+    """
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if sys.platform == "win32":
@@ -206,6 +224,10 @@ def open_tcp(family: int, sockaddr: tuple[Any, ...]) -> socket.socket:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         else:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_shared:
+            if not hasattr(socket, "SO_REUSEPORT"):
+                raise OSError("reuse_port is not available on this platform")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             # IPv4 gets a socket of its own, where it is asked for.
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

@@ -1,0 +1,245 @@
+"""The processes of a pool: started, listened to, waited for, and asked what they are doing."""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from asgiserve.server.spread import Spread
+from asgiserve.supervisor.order import WorkerOrder
+from asgiserve.supervisor.pool_worker import PoolWorker, State
+from asgiserve.supervisor.process_pool import ProcessPool
+from asgiserve.supervisor.process_stats import ProcessStats, read_stats
+from asgiserve.supervisor.stack_file import StackFile
+from asgiserve.supervisor.worker_process import WorkerProcess
+
+if TYPE_CHECKING:
+    from asgiserve.config import Config
+    from asgiserve.supervisor.listener_sets import ListenerSets
+
+__all__ = ["Crew"]
+
+logger = logging.getLogger("asgiserve.error")
+
+MAX_BEAT_INTERVAL_S = 1.0
+# How many beats make the time after which a worker counts as stuck.
+BEATS_PER_TIMEOUT = 10
+# What a stuck worker gets to tell its requests: it asks its event loop first, for 0.25 s.
+ANSWER_S = 0.5
+# Room for successors beside all workers, and for more workers by SIGTTIN.
+SPARE_SLOTS = 32
+TICK_S = 0.5
+# While something changes.
+SHORT_TICK_S = 0.1
+
+
+@dataclass(eq=False)
+class Mate:
+    """A process, and the file for its stacks."""
+
+    process: WorkerProcess
+    stacks: StackFile
+
+
+@dataclass
+class Question:
+    """What *worker* was asked to tell, which will be logged at *due_s*."""
+
+    worker: PoolWorker
+    due_s: float
+    requests: list[str] | None = None
+
+
+class Crew:
+    """The host of a `ProcessPool`.
+
+    Args:
+        listeners: where the workers accept.
+        selector: waits for the channels too; the data of a channel is a function to call.
+        on_complete: called when all workers of the first round are ready.
+        on_restarted: called when a restart has ended.
+
+    Attributes:
+        pool: decides.
+        app: for workers that are forked: the application, loaded.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        listeners: ListenerSets,
+        selector: selectors.BaseSelector,
+        *,
+        on_complete: Callable[[], None],
+        on_restarted: Callable[[], None],
+    ) -> None:
+        self.app: Any = None
+        self.on_complete = on_complete
+        self.on_restarted = on_restarted
+        self._listeners = listeners
+        self._selector = selector
+        self._mates: dict[int, Mate] = {}
+        self._questions: list[Question] = []
+        self._spread: Spread | None = None
+        self._next_reap_s = 0.0
+        self.pool = ProcessPool(config, self)
+
+    @property
+    def tick_s(self) -> float:
+        """How soon ``tick`` is to be called again, unless something happens before."""
+        if self._questions or not self.pool.is_calm:
+            return SHORT_TICK_S
+        return min(TICK_S, self.pool.config.timeout_worker_healthcheck / BEATS_PER_TIMEOUT)
+
+    # --- what the supervisor calls ----------------------------------------------------------------
+
+    def reap(self) -> None:
+        """See which processes have ended."""
+        self._next_reap_s = time.monotonic() + TICK_S
+        for worker in list(self.pool.workers):
+            process = self._mates[worker.process.pid].process
+            status = process.poll()
+            if status is None:
+                process.channel.flush()
+                continue
+            # What it said last.
+            self._read(process)
+            self.pool.on_exit(worker, status)
+            self._discard(process)
+
+    def tick(self) -> None:
+        """Have the pool decide, and log what workers have told."""
+        now_s = time.monotonic()
+        if now_s >= self._next_reap_s:
+            self.reap()
+        due = [question for question in self._questions if now_s >= question.due_s]
+        for question in due:
+            self._questions.remove(question)
+            self._log_answer(question)
+        self.pool.tick()
+        if self.pool.config.reuse_port and self.pool.is_calm:
+            self._listeners.keep({worker.place for worker in self.pool.workers})
+
+    def send(self, order: str) -> None:
+        """Give *order* to all workers."""
+        for worker in self.pool.workers:
+            worker.process.send(order)
+
+    def close(self) -> None:
+        """Let go of the workers; those that still live stop by themselves."""
+        for mate in list(self._mates.values()):
+            self._discard(mate.process)
+        if self._spread is not None:
+            self._spread.close()
+
+    # --- what the pool calls ----------------------------------------------------------------------
+
+    def start_process(self, config: Config, slot: int, place: int) -> WorkerProcess:
+        """As `Host.start_process`."""
+        stacks = StackFile()
+        try:
+            timeout_s = config.timeout_worker_healthcheck
+            order = WorkerOrder(
+                config=config,
+                listeners=self._listeners.order_for(place),
+                slot=slot,
+                beat_interval_s=min(timeout_s / BEATS_PER_TIMEOUT, MAX_BEAT_INTERVAL_S),
+                stacks_fd=stacks.fd,
+                spread_fd=self._find_spread_fd(config, slot),
+                sys_path=tuple(sys.path),
+            )
+            if config.preload:
+                process = WorkerProcess.fork(order, self.app, leave=self._leave)
+            else:
+                process = WorkerProcess.spawn(order)
+        except BaseException:
+            stacks.close()
+            raise
+        self._mates[process.pid] = Mate(process, stacks)
+        self._selector.register(process.channel, selectors.EVENT_READ, partial(self._read, process))
+        return process
+
+    def read_stats(self, pid: int) -> ProcessStats | None:
+        """As `Witness.read_stats`."""
+        return read_stats(pid)
+
+    def explain(self, worker: PoolWorker) -> None:
+        """As `Witness.explain`: ask for requests and stacks, and log them a little later."""
+        mate = self._mates[worker.process.pid]
+        mate.stacks.clear()
+        mate.process.send("report")
+        mate.process.kill(signal.SIGUSR2)
+        self._questions.append(Question(worker, time.monotonic() + ANSWER_S))
+
+    # --- messages ---------------------------------------------------------------------------------
+
+    def _read(self, process: WorkerProcess) -> None:
+        """Pass on what *process* has sent."""
+        worker = next((each for each in self.pool.workers if each.process is process), None)
+        messages = process.channel.receive()
+        if messages is None:
+            self._unregister(process)
+            if worker is not None:
+                self.pool.on_end(worker)
+            return
+        for message in messages:
+            if worker is None:
+                continue
+            if message.get("kind") == "report":
+                self._note_report(worker, message)
+            else:
+                self.pool.on_message(worker, message)
+
+    def _note_report(self, worker: PoolWorker, message: dict[str, Any]) -> None:
+        for question in self._questions:
+            if question.worker is worker:
+                question.requests = [str(each) for each in message.get("requests", ())]
+
+    def _log_answer(self, question: Question) -> None:
+        worker = question.worker
+        if worker.state is State.GONE:
+            return
+        if question.requests is None:
+            requests = "it does not tell its requests, so something holds the interpreter"
+        else:
+            requests = "; ".join(question.requests) or "no request"
+        stacks = self._mates[worker.process.pid].stacks.read() or "(not told)"
+        logger.warning("%s has in flight: %s\nIts threads:\n%s", worker, requests, stacks)
+
+    # --- processes --------------------------------------------------------------------------------
+
+    def _find_spread_fd(self, config: Config, slot: int) -> int | None:
+        """The shared counts for the worker of *slot*; None for one that accepts as it likes."""
+        if not config.balance or config.reuse_port or self.pool.size == 1:
+            return None
+        if self._spread is None:
+            self._spread = Spread.create(2 * self.pool.size + SPARE_SLOTS)
+        has_room = slot < len(self._spread.counts())
+        return self._spread.fd if has_room else None
+
+    def _discard(self, process: WorkerProcess) -> None:
+        self._unregister(process)
+        process.close()
+        self._mates.pop(process.pid).stacks.close()
+        if self._spread is not None and process.slot < len(self._spread.counts()):
+            self._spread.clear(process.slot)
+
+    def _unregister(self, process: WorkerProcess) -> None:
+        try:
+            self._selector.unregister(process.channel)
+        except (KeyError, ValueError):
+            # Its end was seen before.
+            pass
+
+    def _leave(self) -> None:
+        """In a forked worker: close what would hide the supervisor's end from its fellows."""
+        for mate in self._mates.values():
+            mate.process.channel.close()
+        self._selector.close()
