@@ -39,7 +39,7 @@ from asgiserve.server.signals import (
 )
 from asgiserve.server.sockets import Listener, bind_listeners
 from asgiserve.server.stop_request import StopRequest
-from asgiserve.server.systemd import announce
+from asgiserve.server.systemd import announce, notify_ready, notify_reloading
 from asgiserve.server.tls import TlsSettings
 from asgiserve.version import __version__
 
@@ -89,6 +89,8 @@ class Server:
         self._request = StopRequest()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tls: TlsSettings | None = None
+        # What systemd shows.
+        self._status = ""
         self._is_loading = False
         self._grace_end_s = math.inf
         # What shutdown has to do, last thing first.
@@ -244,10 +246,17 @@ class Server:
         self._request.escalate()
 
     def handle_upkeep(self, sig: int, frame: FrameType | None) -> None:
-        """Take a signal: log files are opened anew; by SIGHUP, certificates are read again too."""
-        self.call_soon(reopen_log_files)
-        if sig != signal.SIGUSR1:
-            self.call_soon(self.reload_tls)
+        """Take a signal: SIGUSR1 opens log files anew, SIGHUP reads certificates again as well."""
+        self.call_soon(reopen_log_files if sig == signal.SIGUSR1 else self.reload)
+
+    def reload(self) -> None:
+        """Open log files anew and read certificates again; belongs to the loop's thread."""
+        if not self.is_supervised:
+            notify_reloading(self._status)
+        reopen_log_files()
+        self.reload_tls()
+        if not self.is_supervised:
+            notify_ready()
 
     def reload_tls(self) -> None:
         """Read certificates again; connections that are open go on as they are."""
@@ -340,7 +349,8 @@ class Server:
             describe_runtime(loop),
         )
         if not self.is_supervised:
-            undo.enter_context(announce(f"Serves {addresses}", loop))
+            self._status = f"Serves {addresses}"
+            undo.enter_context(announce(self._status, loop))
 
     def _add_readiness(self, app: Any) -> tuple[Any, Any]:
         """What is called for requests with a field of a proxy, and for those without."""

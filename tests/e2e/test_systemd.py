@@ -125,6 +125,20 @@ def test_service_manager_is_told_of_start_and_stop(start_server, manager):
     assert manager.receive() == ["STOPPING=1", "STATUS=Shutting down"]
 
 
+def test_service_manager_is_told_of_a_reload(start_server, manager):
+    environment = {"NOTIFY_SOCKET": manager.path}
+    server = start_server(*SITE, "--port", "0", environment=environment)
+    ready = manager.receive()
+    server.send_signal(signal.SIGHUP)
+    # Without the time systemd would take the answer to an earlier signal for one to this.
+    reloading, time, status = manager.receive()
+    assert reloading == "RELOADING=1"
+    assert time.startswith("MONOTONIC_USEC=")
+    assert status == ready[1]
+    assert manager.receive() == ["READY=1"]
+    assert server.terminate() == 0
+
+
 def test_service_manager_hears_nothing_of_a_server_that_cannot_start(start_server, manager):
     environment = {"NOTIFY_SOCKET": manager.path}
     server = start_server("-m", "asgiserve", "no_such:app", wait=False, environment=environment)

@@ -1,0 +1,94 @@
+"""Signals of one process that serves without a supervisor, from its first moment on."""
+
+import json
+import re
+import signal
+import sys
+import urllib.request
+
+import pytest
+
+from tests.certificates import Authority
+from tests.columns import COLUMNS
+
+from .waiting import DEADLINE_S, wait_until
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+
+REQUESTS = (signal.SIGHUP, signal.SIGUSR1)
+
+
+@pytest.fixture(scope="module", params=COLUMNS[-1:])
+def column(request):
+    """One is enough: the hot path has no part in signals."""
+    return request.param
+
+
+def get(url, context=None):
+    with urllib.request.urlopen(url, timeout=DEADLINE_S, context=context) as response:
+        return response.read()
+
+
+@pytest.mark.parametrize("number", REQUESTS)
+def test_log_file_that_was_moved_is_opened_anew(start_server, tmp_path, number):
+    path, old = tmp_path / "access.log", tmp_path / "access.log.1"
+    config = tmp_path / "log.json"
+    config.write_text(
+        json.dumps(
+            {
+                "version": 1,
+                "disable_existing_loggers": False,
+                "handlers": {
+                    "file": {"class": "logging.FileHandler", "filename": str(path)},
+                    "stderr": {"class": "logging.StreamHandler"},
+                },
+                "loggers": {
+                    "asgiserve.access": {"handlers": ["file"], "level": "INFO"},
+                    "asgiserve.error": {"handlers": ["stderr"], "level": "INFO"},
+                },
+            }
+        )
+    )
+    server = start_server(
+        "-m", "asgiserve", "asgi_site:app", "--port", "0", "--log-config", str(config)
+    )
+    get(f"{server.url}/first")
+    path.rename(old)
+    server.send_signal(number)
+    wait_until(path.exists, "the new log file")
+    get(f"{server.url}/second")
+    wait_until(lambda: "/second" in path.read_text(), "a line in the new log file")
+    assert "/first" in old.read_text()
+    assert "/second" not in old.read_text()
+    assert server.terminate() == 0
+
+
+def test_hangup_reads_certificates_again(start_server, tmp_path):
+    authority = Authority(tmp_path)
+    files = authority.issue("127.0.0.1")
+    server = start_server(
+        *("-m", "asgiserve", "asgi_site:app", "--port", "0"),
+        *("--ssl-certfile", str(files.certificate), "--ssl-keyfile", str(files.key)),
+        wait=False,
+    )
+    server.wait_for_log("serves https://")
+    # The files are as they were: nothing but the signal has them read.
+    server.send_signal(signal.SIGHUP)
+    server.wait_for_log("Reloaded the TLS certificates")
+    port = re.search(r"https://127.0.0.1:(\d+)", server.log())[1]
+    assert get(f"https://127.0.0.1:{port}/", authority.client_context())
+    assert server.terminate() == 0
+
+
+@pytest.mark.parametrize("number", [*REQUESTS, signal.SIGUSR2, signal.SIGTERM, signal.SIGINT])
+def test_signal_in_the_first_moments_does_not_kill(start_server, number):
+    # The command imports this before it knows what it is to serve.
+    click = "import time\nprint('importing', flush=True)\nwhile True:\n    time.sleep(0.01)\n"
+    server = start_server("-m", "asgiserve", "asgi_site:app", wait=False, files={"click.py": click})
+    server.wait_for_log("importing")
+    server.send_signal(number)
+    if number not in (signal.SIGTERM, signal.SIGINT):
+        # Handled one after the other: this one would find a process that is dead.
+        server.send_signal(signal.SIGTERM)
+    assert server.exit_status() == 0
+    assert server.log() == "importing\n"

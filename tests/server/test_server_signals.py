@@ -1,0 +1,55 @@
+"""Which signals a server in a host program takes, and when it gives them back."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from asgiserve.config import Config
+from asgiserve.server.server import Server
+from asgiserve.server.signals import UPKEEP_SIGNALS
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+
+
+async def app(scope: object, receive: object, send: object) -> None:
+    raise AssertionError("never called")
+
+
+@pytest.fixture(autouse=True)
+def _defaults() -> Iterator[None]:
+    previous = {number: signal.signal(number, signal.SIG_DFL) for number in UPKEEP_SIGNALS}
+    yield
+    for number, handler in previous.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", UPKEEP_SIGNALS)
+def test_signal_that_would_kill_the_host_is_taken_while_the_server_runs(number):
+    server = Server(Config(app))
+    with server.capture_signals():
+        assert signal.getsignal(number) == server.handle_upkeep
+        # No loop runs: it has nothing to do.
+        signal.raise_signal(number)
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, lambda number, frame: None])
+@pytest.mark.parametrize("number", UPKEEP_SIGNALS)
+def test_signal_of_the_host_stays_the_hosts(number, handler):
+    signal.signal(number, handler)
+    with Server(Config(app)).capture_signals():
+        assert signal.getsignal(number) is handler
+
+
+@pytest.mark.parametrize("number", UPKEEP_SIGNALS)
+def test_server_that_owns_the_process_takes_what_its_parent_has_ignored(number):
+    signal.signal(number, signal.SIG_IGN)
+    server = Server(Config(app))
+    server.owns_process = True
+    with server.capture_signals():
+        assert signal.getsignal(number) == server.handle_upkeep
+    assert signal.getsignal(number) is signal.SIG_IGN
