@@ -161,8 +161,8 @@ def test_pure_twins_keep_their_fields_in_slots(twins):
 
 # Fields that only one column needs, by class: those of the pure twin, those of the compiled one.
 OWN_FIELDS: dict[str, tuple[set[str], set[str]]] = {
-    # Who waits for an event: coroutines, or futures of the loop.
-    "Cycle": ({"_event_waiters"}, {"_tasks", "_wakeups"}),
+    # Who waits for an event: coroutines, or tasks that are stepped at once.
+    "Cycle": ({"_event_waiters"}, {"_more_waits", "_spare_wait", "_tasks", "_wait"}),
     "DefaultFields": (set(), {"_extra_names"}),
     # Sizes stand beside C arrays.
     "MessageReader": (set(), {"_control_size", "_has_frame", "_partial_size", "_room", "_size"}),
@@ -179,9 +179,12 @@ OWN_FIELDS: dict[str, tuple[set[str], set[str]]] = {
         {"_head", "_head_room", "_head_size", "_own_defaults", "_own_names"},
     ),
     "ScopeFactory": (set(), {"_keeps_path"}),
-    "TaskStarter": (set(), {"_future_options", "_options"}),
-    # Bound methods, kept.
-    "WriteGate": (set(), {"_transport_is_closing", "_transport_write"}),
+    "TaskStarter": (set(), {"_done", "_get_loop", "_options"}),
+    # Bound methods, kept, and the way past the transport.
+    "WriteGate": (
+        set(),
+        {"_fd", "_is_drained", "_is_sendable", "_transport_is_closing", "_transport_write"},
+    ),
 }
 
 

@@ -2,9 +2,10 @@
 
 
 cdef class TaskStarter:
+    cdef object _get_loop
+    cdef object _done
     cdef object _loop
     cdef object _task_context
-    cdef dict _future_options
     cdef dict _options
     cdef bint _is_eager
 
@@ -18,13 +19,17 @@ cdef class Cycle:
     cdef readonly bint is_disconnect_told
     cdef readonly bint is_started
     cdef TaskStarter _tasks
-    cdef list _wakeups
+    cdef list _more_waits
+    cdef EventWait _spare_wait
+    cdef EventWait _wait
 
     cpdef object start(self, app, TaskStarter tasks)
     cpdef object disconnect(self)
     cpdef object tell_disconnect(self)
     cpdef object check_connected(self)
+    cpdef object wake(self)
     cdef int _wake(self) except -1
+    cdef EventWait _begin_wait(self)
 
     cpdef dict take_event(self)
     cpdef object give_back(self, dict event)
@@ -40,9 +45,22 @@ cdef class Cycle:
 
 cdef class PendingEvent:
     cdef Cycle _cycle
-    cdef object _future
+    cdef EventWait _wait
 
     cdef dict _take_event(self)
+
+
+cdef class EventWait:
+    cdef public bint _asyncio_future_blocking
+    cdef readonly object add_done_callback
+    cdef readonly object get_loop
+    cdef object _callback
+    cdef object _context
+    cdef TaskStarter _tasks
+
+    cdef int end_now(self) except -1
+    cdef int end_soon(self, future) except -1
+    cdef int detach(self) except -1
 
 
 cpdef dict as_dict(message)

@@ -26,8 +26,12 @@ cdef class WriteBatch:
 
 cdef class WriteGate:
     cdef readonly bint is_open
+    cdef readonly bint is_torn
     cdef WriteBatch _batch
     cdef bytes _held
+    cdef int _fd
+    cdef bint _is_drained
+    cdef bint _is_sendable
     cdef int _stalled_ticks
     cdef long long _taken_bytes
     cdef long long _turn_bytes
@@ -41,8 +45,8 @@ cdef class WriteGate:
     cpdef object write(self, bytes data)
     cpdef object write_pieces(self, list pieces)
     cpdef object flush(self)
+    cdef bytes _send(self, bytes data)
     cpdef bint must_wait(self) noexcept
-    cpdef bint is_torn(self) except? -1
     cpdef object close(self)
     cpdef object open(self)
     cpdef object wake(self)

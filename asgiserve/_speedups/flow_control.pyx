@@ -6,6 +6,23 @@ from cpython.time cimport perf_counter
 
 from asgiserve.asgi.waits import Waiters
 
+cdef extern from *:
+    """
+    #ifdef _WIN32
+    static long long send_now(int fd, const char *data, size_t size) { return -1; }
+    #else
+    #include <sys/socket.h>
+    #ifndef MSG_NOSIGNAL
+    #define MSG_NOSIGNAL 0
+    #endif
+    static long long send_now(int fd, const char *data, size_t size)
+    {
+        return send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    #endif
+    """
+    long long send_now(int fd, const char* data, size_t size) noexcept
+
 __all__ = ["HIGH_WATER_BYTES", "LOW_WATER_BYTES", "ReadGate", "WriteBatch", "WriteGate"]
 
 cdef Py_ssize_t HIGH_WATER = 65536
@@ -97,12 +114,14 @@ cdef class WriteGate:
         self.is_open = True
         self._batch = batch
         self._held = b""
+        self._fd = -1
 
     cpdef object attach(self, transport):
         """Write to *transport* from now on."""
         self._transport = transport
         self._transport_write = transport.write
         self._transport_is_closing = transport.is_closing
+        self._is_sendable = is_plain_uvloop(transport)
 
     cpdef object write(self, bytes data):
         """Write *data*, gate open or not; above high water the transport closes the gate."""
@@ -113,8 +132,11 @@ cdef class WriteGate:
             if not self._held:
                 self._batch.add(self)
             self._held += data
-        else:
-            self.flush()
+            return None
+        self.flush()
+        self.is_torn = self._transport_is_closing()
+        if not self.is_torn:
+            self._is_drained = False
             self._transport_write(data)
 
     cpdef object write_pieces(self, list pieces):
@@ -123,29 +145,57 @@ cdef class WriteGate:
         cdef bytes piece
         if len(pieces) == 1:
             self.write(pieces[0])
-        elif pieces:
+        if len(pieces) < 2:
+            return None
+        for piece in pieces:
+            size += PyBytes_GET_SIZE(piece)
+        self._written_bytes += size
+        self._turn_bytes += size
+        self.flush()
+        self.is_torn = self._transport_is_closing()
+        if self.is_torn:
+            return None
+        self._is_drained = False
+        if self._batch.gathers_pieces:
+            self._transport.writelines(pieces)
+        else:
             for piece in pieces:
-                size += PyBytes_GET_SIZE(piece)
-            self._written_bytes += size
-            self._turn_bytes += size
-            self.flush()
-            if self._batch.gathers_pieces:
-                self._transport.writelines(pieces)
-            else:
-                for piece in pieces:
-                    self._transport_write(piece)
+                self._transport_write(piece)
 
     cpdef object flush(self):
         """Write what the batch has kept, as has to be done before the transport is closed."""
         cdef bytes data = self._held
+        if not data:
+            return None
         self._held = b""
-        # Nothing can be told any more to a peer that was lost meanwhile.
-        if data and not self._transport_is_closing():
+        self.is_torn = self._transport_is_closing()
+        if self.is_torn:
+            return None
+        if self._is_sendable:
+            data = self._send(data)
+        if data is not None:
+            self._is_drained = False
             self._transport_write(data)
 
-    cpdef bint is_torn(self) except? -1:
-        """Whether the transport takes no more, though it has not called ``connection_lost`` yet."""
-        return self._transport_is_closing()
+    cdef bytes _send(self, bytes data):
+        """Send *data* past the transport; give what is left for it, None for nothing.
+
+        The transport of uvloop would queue it once more until the end of the turn, which has come:
+        5 % of the CPU time that a small WebSocket message takes.
+        """
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+        cdef long long sent_bytes
+        # What the transport still holds goes first.
+        if not self._is_drained and self._transport.get_write_buffer_size():
+            return data
+        if self._fd < 0:
+            self._fd = self._transport.get_extra_info("socket").fileno()
+        sent_bytes = send_now(self._fd, data, size)
+        self._is_drained = sent_bytes == size
+        if self._is_drained:
+            return None
+        # An error comes again when the transport writes, and it knows what to do.
+        return data[sent_bytes:] if sent_bytes > 0 else data
 
     cpdef object close(self):
         """The transport has called ``pause_writing``."""
@@ -186,3 +236,9 @@ cdef class WriteGate:
             self._stalled_ticks = 0
         self._stalled_ticks += 1
         return self._stalled_ticks
+
+
+cdef bint is_plain_uvloop(transport) except -1:
+    """Whether *transport* is uvloop's own, over TCP or a unix socket, without TLS."""
+    kind = type(transport)
+    return kind.__module__ == "uvloop.loop" and kind.__name__ in ("TCPTransport", "UnixTransport")

@@ -104,7 +104,7 @@ cdef class Http1Cycle(HttpCycle):
             owner.framer.keep_alive = False
         owner.write_gate.write_pieces(owner.framer.frame_body(body, more_body))
         # An application that sends without a pause never lets the loop call connection_lost().
-        if more_body and owner.write_gate.is_torn():
+        if more_body and owner.write_gate.is_torn:
             self.disconnect()
 
     cpdef object write_trailers(self, headers, bint more_trailers):

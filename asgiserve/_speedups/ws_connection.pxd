@@ -29,6 +29,7 @@ cdef class WsConnection(WsOwner):
     cdef int _on_timeout(self) except -1
     cdef int _ping(self) except -1
     cdef int _watch_writing(self) except -1
+    cdef int _wake_app(self) except -1
     cdef int _update_read_gate(self) except -1
     cdef int _end(self, int code, str reason) except -1
     cdef int _begin_close(self, int code) except -1

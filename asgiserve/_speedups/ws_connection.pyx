@@ -76,6 +76,7 @@ cdef class WsConnection(WsOwner):
             self._reader.feed(data)
         except WebSocketError as exc:
             self._fail_soon(exc)
+        self._wake_app()
         self._update_read_gate()
 
     def eof_received(self):
@@ -269,10 +270,18 @@ cdef class WsConnection(WsOwner):
             self._reader.resume()
         except WebSocketError as exc:
             self._fail_soon(exc)
+        self._wake_app()
         self._update_read_gate()
         # Only now: an application that has just accepted is not cut short.
         if self._phase == WsPhase.OPEN and self.worker.is_draining:
             self._begin_close(SERVICE_RESTART)
+
+    cdef int _wake_app(self) except -1:
+        # After the reader is done: the application may go on within, and close the WebSocket.
+        cdef WsWireCycle cycle = self._cycle
+        if cycle is not None and cycle.count_messages():
+            cycle.wake()
+        return 0
 
     cdef int _update_read_gate(self) except -1:
         if self._phase == WsPhase.OPEN and not self._is_reading:

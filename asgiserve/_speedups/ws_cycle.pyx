@@ -2,6 +2,8 @@
 """Accelerated twin of ``asgi/ws_cycle.py``: the state machine of ASGI WebSocket 2.5."""
 
 from cpython.bytes cimport PyBytes_CheckExact
+from cpython.dict cimport PyDict_GetItemWithError
+from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_CheckExact
 
 from asgiserve._speedups.cycle cimport Cycle, as_bytes, as_dict, as_text, take_kind, take_status
@@ -31,13 +33,12 @@ cdef class WsCycle(Cycle):
     # What the connection does.
 
     cpdef object add_message(self, message):
-        """Queue a message for ``receive``."""
+        """Queue a message for ``receive``; ``wake`` tells it."""
         self.queued_bytes += len(message)
         if PyUnicode_CheckExact(message):
             self._events.append({"type": "websocket.receive", "text": message})
         else:
             self._events.append({"type": "websocket.receive", "bytes": message})
-        self._wake()
 
     cpdef object end(self, int code, str reason):
         """There is no more to receive, and nobody to send to; only the first end counts."""
@@ -165,18 +166,23 @@ cdef class WsCycle(Cycle):
 
 cdef Py_ssize_t count_bytes(dict event) except -1:
     """The size of a message in an event, characters of text for bytes."""
-    return len(event.get("text") or event.get("bytes") or b"")
+    return len(value_of(event, "text") or value_of(event, "bytes") or b"")
 
 
 cdef object take_data(dict message):
     """The one of ``text`` and ``bytes`` that is not None."""
-    text = message.get("text")
-    data = message.get("bytes")
+    text = value_of(message, "text")
+    data = value_of(message, "bytes")
     if (text is None) == (data is None):
         raise AppError("'websocket.send' needs one of 'text' and 'bytes', not both or neither")
     if data is None:
         return as_text(text, "text")
     return data if PyBytes_CheckExact(data) else as_bytes(data, "bytes")
+
+
+cdef inline object value_of(dict message, str key):
+    cdef PyObject* value = PyDict_GetItemWithError(message, key)
+    return None if value is NULL else <object>value
 
 
 cdef int take_close_code(dict message) except -1:

@@ -134,7 +134,7 @@ cdef class WsWireCycle(WsCycle):
         gate.write_pieces(self._frame(data))
         self.sent_messages += 1
         # An application that sends without a pause never lets the loop call connection_lost().
-        if gate.is_torn():
+        if gate.is_torn:
             self.end(ABNORMAL_CLOSURE, "")
 
     cpdef object write_close(self, int code, str reason):

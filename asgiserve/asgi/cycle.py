@@ -107,6 +107,14 @@ class Cycle:
         self.is_disconnect_told = True
         self._wake()
 
+    def wake(self) -> None:
+        """Events have come: the tasks that wait in ``receive`` look again.
+
+        In the compiled column the task goes on within this call, so that it must come last of what
+        the caller does, and from no task.
+        """
+        self._wake()
+
     # What the application calls.
 
     def receive(self) -> Awaitable[dict[str, Any]]:

@@ -63,11 +63,10 @@ class WsCycle(Cycle):
     # What the connection does.
 
     def add_message(self, message: str | bytes) -> None:
-        """Queue a message for ``receive``."""
+        """Queue a message for ``receive``; ``wake`` tells it."""
         key = "text" if type(message) is str else "bytes"
         self.queued_bytes += len(message)
         self._events.append({"type": "websocket.receive", key: message})
-        self._wake()
 
     def end(self, code: int, reason: str) -> None:
         """There is no more to receive, and nobody to send to; only the first end counts."""

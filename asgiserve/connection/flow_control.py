@@ -123,6 +123,11 @@ class WriteGate:
     """The way to the transport; closed above its high water, and ``send`` waits.
 
     What it is given goes out at once or, in a busy loop, with the *batch*.
+
+    Attributes:
+        is_open: the peer reads.
+        is_torn: the transport took the last bytes no more, though it has not called
+            ``connection_lost`` yet.
     """
 
     __slots__ = (
@@ -135,10 +140,12 @@ class WriteGate:
         "_waiters",
         "_written_bytes",
         "is_open",
+        "is_torn",
     )
 
     def __init__(self, batch: WriteBatch) -> None:
         self.is_open = True
+        self.is_torn = False
         self._batch = batch
         self._held = b""
         self._turn_bytes = 0
@@ -160,35 +167,40 @@ class WriteGate:
             if not self._held:
                 self._batch.add(self)
             self._held += data
-        else:
-            self.flush()
+            return
+        self.flush()
+        self.is_torn = self._transport.is_closing()
+        if not self.is_torn:
             self._transport.write(data)
 
     def write_pieces(self, pieces: list[bytes]) -> None:
         """Write *pieces* as ``write`` does; several, which are large, in one system call."""
         if len(pieces) == 1:
             self.write(pieces[0])
-        elif pieces:
-            size = sum(map(len, pieces))
-            self._written_bytes += size
-            self._turn_bytes += size
-            self.flush()
-            if self._batch.gathers_pieces:
-                self._transport.writelines(pieces)
-            else:
-                for piece in pieces:
-                    self._transport.write(piece)
+        if len(pieces) < 2:
+            return
+        size = sum(map(len, pieces))
+        self._written_bytes += size
+        self._turn_bytes += size
+        self.flush()
+        self.is_torn = self._transport.is_closing()
+        if self.is_torn:
+            return
+        if self._batch.gathers_pieces:
+            self._transport.writelines(pieces)
+        else:
+            for piece in pieces:
+                self._transport.write(piece)
 
     def flush(self) -> None:
         """Write what the batch has kept, as has to be done before the transport is closed."""
-        data, self._held = self._held, b""
-        # Nothing can be told any more to a peer that was lost meanwhile.
-        if data and not self._transport.is_closing():
+        data = self._held
+        if not data:
+            return
+        self._held = b""
+        self.is_torn = self._transport.is_closing()
+        if not self.is_torn:
             self._transport.write(data)
-
-    def is_torn(self) -> bool:
-        """Whether the transport takes no more, though it has not called ``connection_lost`` yet."""
-        return bool(self._transport.is_closing())
 
     def close(self) -> None:
         """The transport has called ``pause_writing``."""

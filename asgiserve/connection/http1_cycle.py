@@ -124,7 +124,7 @@ class Http1Cycle(HttpCycle):
             owner.framer.keep_alive = False
         owner.write_gate.write_pieces(owner.framer.frame_body(body, more_body))
         # An application that sends without a pause never lets the loop call connection_lost().
-        if more_body and owner.write_gate.is_torn():
+        if more_body and owner.write_gate.is_torn:
             self.disconnect()
 
     def write_trailers(self, headers: Any, more_trailers: bool) -> None:

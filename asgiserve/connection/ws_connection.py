@@ -134,6 +134,7 @@ class WsConnection(WsOwner, asyncio.Protocol):
             self._reader.feed(data)
         except WebSocketError as exc:
             self._fail_soon(exc)
+        self._wake_app()
         self._update_read_gate()
 
     def eof_received(self) -> bool:
@@ -325,10 +326,17 @@ class WsConnection(WsOwner, asyncio.Protocol):
             self._reader.resume()
         except WebSocketError as exc:
             self._fail_soon(exc)
+        self._wake_app()
         self._update_read_gate()
         # Only now: an application that has just accepted is not cut short.
         if self._phase is WsPhase.OPEN and self.worker.is_draining:
             self._begin_close(SERVICE_RESTART)
+
+    def _wake_app(self) -> None:
+        # After the reader is done: the application may go on within, and close the WebSocket.
+        cycle = self._cycle
+        if cycle is not None and cycle.queued_messages:
+            cycle.wake()
 
     def _update_read_gate(self) -> None:
         if self._phase is WsPhase.OPEN and not self._is_reading:

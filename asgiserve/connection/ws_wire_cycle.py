@@ -161,7 +161,7 @@ class WsWireCycle(WsCycle):
         gate.write_pieces(self._frame(data))
         self.sent_messages += 1
         # An application that sends without a pause never lets the loop call connection_lost().
-        if gate.is_torn():
+        if gate.is_torn:
             self.end(ABNORMAL_CLOSURE, "")
 
     def write_close(self, code: int, reason: str) -> None:

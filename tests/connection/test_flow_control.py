@@ -228,3 +228,14 @@ def test_several_pieces_are_one_write_of_uvloop(impl, transport):
     gate.write_pieces([b"a", b"b"])
     assert transport.calls == [[b"a", b"b"]]
     loop.close()
+
+
+@pytest.mark.parametrize("pieces", [[b"a"], [b"a", b"b"]])
+def test_nothing_is_written_to_a_torn_transport(gate, transport, pieces):
+    gate.write_pieces(pieces)
+    assert not gate.is_torn
+    transport.calls.clear()
+    transport.is_lost = True
+    gate.write_pieces(pieces)
+    assert gate.is_torn
+    assert transport.calls == []

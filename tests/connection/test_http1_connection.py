@@ -27,6 +27,9 @@ class Transport(asyncio.Transport):
     def write(self, data):
         pass
 
+    def is_closing(self):
+        return False
+
     def close(self):
         pass
 

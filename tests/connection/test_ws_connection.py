@@ -6,14 +6,17 @@ RFC 6455 sections 4, 5.5 and 7; ASGI WebSocket 2.5.
 from __future__ import annotations
 
 import asyncio
+import gc
 import struct
+import sys
 import zlib
 
 import pytest
 
+from asgiserve.config import Config
 from asgiserve.errors import ClientDisconnected
 from tests.apps import RecordingApp
-from tests.fakes import Wire
+from tests.fakes import FakeTransport, Wire
 from tests.http_responses import read_responses
 from tests.ws_peer import (
     BINARY,
@@ -634,3 +637,43 @@ def test_nothing_is_left_of_a_websocket(wire, app):
     assert not wire.context.tasks
     assert wire.context.active_requests == 0
     assert wire.context.requests_total == 1
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="no reference is counted")
+async def test_websocket_is_freed_without_the_garbage_collector(impl):
+    async def serve(receive, send):
+        while (await receive())["type"] == "websocket.receive":
+            # A second task that waits, and is cancelled while it does.
+            waiting = asyncio.create_task(receive())
+            await asyncio.sleep(0)
+            waiting.cancel()
+            await asyncio.wait([waiting])
+
+    loop = asyncio.get_running_loop()
+    worker = impl.context.WorkerContext(WsApp(serve), Config("main:app"), loop)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            transport = FakeTransport(loop)
+            transport.connect(impl.http1_connection.Http1Connection(worker))
+            transport.feed(handshake())
+            for _ in range(3):
+                await turns()
+                transport.feed(client_frame(TEXT, b"hi"))
+            await turns()
+            transport.lose()
+            await turns()
+            # As a real transport does, which lets go of its protocol at the end.
+            transport.set_protocol(None)
+            del transport
+        left = {type(thing).__name__ for thing in gc.get_objects()}
+    finally:
+        gc.enable()
+    ours = {"Http1Connection", "WsConnection", "WsWireCycle", "MessageReader", "EventWait"}
+    assert left & ours == set()
+
+
+async def turns(count=10):
+    for _ in range(count):
+        await asyncio.sleep(0)
