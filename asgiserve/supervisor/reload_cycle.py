@@ -90,8 +90,8 @@ class ReloadCycle:
         self._worker = worker
         self._settle_s = settle_s
         self._clock = clock
+        # Since the last start.
         self._changed: set[str] = set()
-        self._changed_since_start: set[str] = set()
         self._first_change_s = 0.0
         self._is_ending = False
         self._has_served = False
@@ -111,18 +111,24 @@ class ReloadCycle:
         """Start the first worker."""
         self._start_worker()
 
-    def on_changes(self, paths: Iterable[str]) -> None:
-        """Take note of changed files; the worker is restarted when they have settled."""
-        now_s = self._clock()
-        paths = set(paths)
+    def on_changes(self, paths: Set[str]) -> None:
+        """Take note of changed files: the worker is stopped, and the next starts once they settle.
+
+        At once, since who saves and asks at once wants no answer from the old code.
+        """
         if self._is_ending or not paths:
             return
-        if not self._changed:
+        now_s = self._clock()
+        if self.settled_s == math.inf:
             self._first_change_s = now_s
-        self._changed |= paths
-        self._changed_since_start |= paths
         latest_s = self._first_change_s + max(self._settle_s, MAX_SETTLE_S)
         self.settled_s = min(now_s + self._settle_s, latest_s)
+        not_named = paths - self._changed
+        self._changed |= paths
+        if not_named:
+            logger.info("Restarting: %s changed", describe_paths(not_named))
+        if self.phase in (Phase.STARTING, Phase.SERVING):
+            self._stop_worker()
 
     def on_message(self, message: dict[str, object]) -> None:
         """Take a message of the worker."""
@@ -134,7 +140,8 @@ class ReloadCycle:
         elif kind == "failed":
             self._reason = str(message.get("reason"))
         elif kind == "retire" and self.phase is Phase.SERVING:
-            self._restart(f"after {message.get('reason')}")
+            logger.info("Restarting after %s", message.get("reason"))
+            self._stop_worker()
 
     def on_exit(self, status: int) -> None:
         """The worker has ended with *status*, negative for a signal.
@@ -149,7 +156,7 @@ class ReloadCycle:
             self.exit_status = status if status == SHUTDOWN_FAILURE else 0
         elif phase is Phase.STOPPING:
             # While files still change, the next worker would be stopped at once.
-            if not self._changed:
+            if self.settled_s == math.inf:
                 self._start_worker()
         elif status == USAGE_ERROR and not self._has_served:
             raise ConfigError(self._reason or "the worker does not take its options")
@@ -162,7 +169,6 @@ class ReloadCycle:
     def on_stop_signal(self) -> None:
         """End: the first signal stops the worker, each one more is more urgent."""
         is_first, self._is_ending = not self._is_ending, True
-        self._changed.clear()
         self.settled_s = math.inf
         if self.phase is Phase.IDLE:
             self.phase = Phase.OVER
@@ -175,29 +181,22 @@ class ReloadCycle:
         """Do what is due."""
         now_s = self._clock()
         if now_s >= self.settled_s:
-            self._restart(f"{describe_paths(self._changed)} changed")
+            self.settled_s = math.inf
+            if self.phase is Phase.IDLE:
+                self._start_worker()
         if self.phase is Phase.STOPPING and now_s >= self._last_beat_s + STUCK_S:
             logger.warning("Killing worker process %d, which does not stop", self._worker.pid)
             self._last_beat_s = now_s
             self._worker.kill()
 
-    def _restart(self, reason: str) -> None:
-        self._changed.clear()
-        self.settled_s = math.inf
-        logger.info("Restarting: %s", reason)
-        if self.phase is Phase.IDLE:
-            self._start_worker()
-        elif self.phase is not Phase.STOPPING:
-            self._stop_worker()
-
     def _start_worker(self) -> None:
         self._reason = ""
         try:
-            self._worker.start(self._changed_since_start)
+            self._worker.start(self._changed)
         except OSError as error:
             logger.error("Cannot start a worker process: %s; %s", error, WAITING)
             return
-        self._changed_since_start = set()
+        self._changed = set()
         self.phase = Phase.STARTING
 
     def _stop_worker(self) -> None:

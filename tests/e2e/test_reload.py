@@ -124,7 +124,7 @@ def test_change_is_served_at_the_same_address(start):
 
 def test_saves_of_one_size_in_one_second_are_told_apart(start):
     # Python takes the compiled form of such a source for that of another.
-    server = start()
+    server = start(environment={"PYTHONDONTWRITEBYTECODE": ""})
     path = server.work_dir / "main.py"
     found_ns = path.stat().st_mtime_ns
     for number, version in enumerate(("two", "six", "ten"), start=1):
@@ -315,7 +315,7 @@ def test_pid_file_and_unix_socket_last_as_long_as_the_reloader(start_server, col
 def test_limit_of_requests_starts_another_worker(start):
     server = start("--limit-max-requests", "1")
     get(server)
-    server.wait_for_log("Restarting: after limit_max_requests of 1")
+    server.wait_for_log("Restarting after limit_max_requests of 1")
     wait_until(lambda: len(worker_pids(server)) == 2, "another worker")
 
 
