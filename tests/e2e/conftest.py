@@ -8,6 +8,7 @@ import pytest
 from asgiserve._twins import Column
 
 from .clients import CLIENTS, Client
+from .programs import Programs
 from .raw_client import RawClient
 from .raw_websocket import RawWebSocket
 from .server_process import ServerProcess
@@ -114,6 +115,14 @@ def open_raw_websocket() -> Iterator[Callable[..., RawWebSocket]]:
             return raw
 
         yield open_on
+
+
+@pytest.fixture
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
+    """Start programs that stand beside a server, which end with the test."""
+    with ExitStack() as stack:
+        # A short path: unix sockets stand in it.
+        yield Programs(tmp_path_factory.mktemp("p"), stack)
 
 
 @pytest.fixture(autouse=True)

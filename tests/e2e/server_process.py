@@ -34,6 +34,12 @@ _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
+def die_with_parent() -> None:
+    """Have the kernel kill this process, a child of the test run, when that ends (Linux)."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 class ServerProcess:
     """A ``python`` process that serves. Its stdout and stderr go to one file: no pipe to drain.
 
@@ -191,8 +197,7 @@ class ServerProcess:
         return self._prepare_child
 
     def _prepare_child(self) -> None:
-        if _LIBC is not None:
-            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        die_with_parent()
         if self.max_open_files:
             import resource  # not on Windows
 

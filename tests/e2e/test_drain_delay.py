@@ -1,6 +1,8 @@
 """Readiness, and the time between the signal to stop and the end of accepting."""
 
+import re
 import signal
+import sys
 
 import pytest
 
@@ -92,3 +94,33 @@ def test_delay_ends_by_itself(start):
     assert server.exit_status() == 0
     assert "Stopping in 0.2 s" in server.log()
     assert "app: lifespan shutdown" in server.log()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no workers there")
+def test_workers_accept_on_together_and_stop_together(start):
+    server = start("--drain-delay=300", "--workers=2")
+    server.wait_for_log("with 2 workers")
+    server.send_signal(signal.SIGTERM)
+    # Each of them says it, so that every probe fails, whoever takes it.
+    wait_until(lambda: server.log().count("Stopping in 300 s") == 2, "both workers to stop")
+    assert {probe(server).status for _ in range(4)} == {503}
+    assert probe(server, path="/hello").status == 200
+    server.send_signal(signal.SIGTERM)
+    assert server.exit_status() == 0
+    assert server.log().count("app: lifespan shutdown") == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no workers there")
+def test_worker_that_is_replaced_does_not_delay_nor_end_readiness(start):
+    server = start("--drain-delay=300", "--workers=2")
+    server.wait_for_log("with 2 workers")
+    server.send_signal(signal.SIGHUP)
+    stopped = []
+    while len(stopped) < 2:
+        assert probe(server).status == 200
+        stopped = re.findall(r"Stopped server process (\d+)", server.log())
+    assert "Stopping in" not in server.log()
+    server.send_signal(signal.SIGTERM)
+    wait_until_not_ready(server)
+    server.send_signal(signal.SIGTERM)
+    assert server.exit_status() == 0

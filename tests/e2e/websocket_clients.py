@@ -17,7 +17,14 @@ from .waiting import DEADLINE_S
 
 MAX_BYTES = 16 * 1024 * 1024
 
-__all__ = ["WEBSOCKET_CLIENTS", "Closed", "Refused", "WebSocketClient", "open_websocket"]
+__all__ = [
+    "WEBSOCKET_CLIENTS",
+    "Closed",
+    "Refused",
+    "WebSocketClient",
+    "open_websocket",
+    "open_websocket_at",
+]
 
 
 class Refused(Exception):
@@ -180,6 +187,11 @@ if find_spec("picows"):  # for CPython only
 
 def open_websocket(server: ServerProcess, target: str, **options: Any) -> ClientConnection:
     """A WebSocket of the client that blocks, of websockets; *options* are its."""
-    raw = RawClient(server.address)
-    url = f"{server.url.replace('http', 'ws', 1)}{target}"
+    return open_websocket_at(server.address, target, **options)
+
+
+def open_websocket_at(address: tuple[str, int], target: str, **options: Any) -> ClientConnection:
+    """As `open_websocket`, for whoever listens at *address*."""
+    raw = RawClient(address)
+    url = "ws://{}:{}{}".format(*address, target)
     return connect_blocking(url, sock=raw.socket, open_timeout=DEADLINE_S, **options)
