@@ -230,12 +230,27 @@ cdef class WriteGate:
 
     cpdef int count_stalled_tick(self) except -1:
         """One tick has passed with bytes to write."""
-        cdef long long taken_bytes = self._written_bytes - self._transport.get_write_buffer_size()
+        cdef long long taken_bytes = self._written_bytes - self._count_unsent_bytes()
         if taken_bytes != self._taken_bytes:
             self._taken_bytes = taken_bytes
             self._stalled_ticks = 0
         self._stalled_ticks += 1
         return self._stalled_ticks
+
+    cpdef bint has_lingered(self, int max_ticks) except -1:
+        """Whether a transport that was closed has nothing to send and waits for its peer."""
+        return (
+            self._stalled_ticks > max_ticks
+            and hasattr(self._transport, "get_local_write_buffer_size")
+            and self._count_unsent_bytes() == 0
+        )
+
+    cdef long long _count_unsent_bytes(self) except -1:
+        transport = self._transport
+        # aiofastnet's name for it, what is encrypted already included.
+        if hasattr(transport, "get_local_write_buffer_size"):
+            return transport.get_local_write_buffer_size()
+        return transport.get_write_buffer_size()
 
 
 cdef bint is_plain_uvloop(transport) except -1:

@@ -303,6 +303,8 @@ cdef class Http1Connection(CycleOwner):
         if self.write_gate.count_stalled_tick() > self.worker.write_ticks:
             logger.debug("%s - the peer does not read", self.client_text)
             self.abort()
+        elif self._phase == Phase.CLOSED and self.write_gate.has_lingered(LINGER_TICKS):
+            self.abort()
         return 0
 
     # Serving.
@@ -443,11 +445,12 @@ cdef class Http1Connection(CycleOwner):
 
     cdef int _linger(self) except -1:
         """Close our side and read on for a while (RFC 9112 section 9.6)."""
+        # Over TLS, which has no half of a close, closing reads on in the same way.
+        self._read_gate.update(0)
         if self._is_eof or not self._transport.can_write_eof():
             self._close()
             return 0
         self._enter(Phase.LINGER)
-        self._read_gate.update(0)
         self.write_gate.flush()
         self._transport.write_eof()
         return 0

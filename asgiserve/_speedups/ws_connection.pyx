@@ -258,6 +258,8 @@ cdef class WsConnection(WsOwner):
         if self.write_gate.count_stalled_tick() > self.worker.write_ticks:
             logger.debug("%s - the peer does not read", self.client_text)
             self.abort()
+        elif self._phase == WsPhase.CLOSED and self.write_gate.has_lingered(LINGER_TICKS):
+            self.abort()
         return 0
 
     # Reading.
@@ -341,12 +343,13 @@ cdef class WsConnection(WsOwner):
 
     cdef int _linger(self) except -1:
         """Close our side and read on for a while."""
+        # Over TLS, which has no half of a close, closing reads on in the same way.
+        self._read_gate.update(0)
         if not self._transport.can_write_eof():
             self._close()
             return 0
         self._phase = WsPhase.LINGER
         self._ticks = LINGER_TICKS
-        self._read_gate.update(0)
         self.write_gate.flush()
         self._transport.write_eof()
         return 0

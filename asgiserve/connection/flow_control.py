@@ -239,9 +239,31 @@ class WriteGate:
         Returns:
             For how many ticks in a row the peer has taken no byte.
         """
-        taken_bytes = self._written_bytes - self._transport.get_write_buffer_size()
+        taken_bytes = self._written_bytes - self._count_unsent_bytes()
         if taken_bytes != self._taken_bytes:
             self._taken_bytes = taken_bytes
             self._stalled_ticks = 0
         self._stalled_ticks += 1
         return self._stalled_ticks
+
+    def has_lingered(self, max_ticks: int) -> bool:
+        """Whether a transport that was closed has nothing to send and waits for its peer.
+
+        So do TLS transports, until the peer has closed too. Only where they tell what they hold is
+        anything known of it.
+
+        Args:
+            max_ticks: for so long it may, as counted by ``count_stalled_tick``.
+        """
+        return (
+            self._stalled_ticks > max_ticks
+            and hasattr(self._transport, "get_local_write_buffer_size")
+            and self._count_unsent_bytes() == 0
+        )
+
+    def _count_unsent_bytes(self) -> int:
+        transport = self._transport
+        # aiofastnet's name for it, what is encrypted already included.
+        if hasattr(transport, "get_local_write_buffer_size"):
+            return int(transport.get_local_write_buffer_size())
+        return int(transport.get_write_buffer_size())

@@ -368,6 +368,8 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
         if self.write_gate.count_stalled_tick() > self.worker.write_ticks:
             logger.debug("%s - the peer does not read", self.client_text)
             self.abort()
+        elif self._phase is Phase.CLOSED and self.write_gate.has_lingered(LINGER_TICKS):
+            self.abort()
 
     # Serving.
 
@@ -500,11 +502,12 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
         Closing a socket that has unread input resets the connection, and the reset may overtake the
         answer.
         """
+        # Over TLS, which has no half of a close, closing reads on in the same way.
+        self._read_gate.update(0)
         if self._is_eof or not self._transport.can_write_eof():
             self._close()
             return
         self._enter(Phase.LINGER)
-        self._read_gate.update(0)
         self.write_gate.flush()
         self._transport.write_eof()
 

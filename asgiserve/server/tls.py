@@ -21,7 +21,6 @@ logger = logging.getLogger("asgiserve.error")
 # How often to look at the files.
 WATCH_INTERVAL_S = 3.0
 REPORT_INTERVAL_S = 10.0
-SHUTDOWN_TIMEOUT_S = 24 * 3600.0
 
 # What changes with a file's content, and when a link on the way to it is set anew.
 FileState: TypeAlias = tuple[int, int, int, int] | None
@@ -41,11 +40,9 @@ class TlsSettings:
     def __init__(self, config: Config, alpn: tuple[str, ...] = ("http/1.1",)) -> None:
         self.alpn = alpn
         self.handshake_timeout_s = config.timeout_tls_handshake
-        # Connections look themselves whether their peer reads, and close earlier if it does not.
-        self.shutdown_timeout_s = SHUTDOWN_TIMEOUT_S
+        self.shutdown_timeout_s = config.timeout_write
         # A factory may have set any of those that `ssl` knows.
         self.is_bare = config.ssl_context_factory is None and not config.ssl_sni
-        self._tasks: set[asyncio.Task[None]] = set()
         self._plain_count = 0
         self._next_report_s = 0.0
         self._maker = ContextMaker(config, alpn)
@@ -90,11 +87,6 @@ class TlsSettings:
             if states == last and states != self._states:
                 self.reload()
             last = states
-
-    def keep(self, task: asyncio.Task[None]) -> None:
-        """Hold *task*, which shakes hands, until it is done."""
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def report_plain(self, client: str) -> None:
         """Log, now and then, that *client* has sent plain HTTP."""

@@ -6,7 +6,6 @@ TLS transports are those of aiofastnet where it is installed, else the event loo
 from __future__ import annotations
 
 import asyncio
-import errno
 import importlib
 import logging
 import socket
@@ -19,7 +18,7 @@ from asgiserve.connection.addresses import address_pair, address_text, local_add
 if TYPE_CHECKING:
     from asgiserve.server.tls import TlsSettings
 
-__all__ = ["TlsServer", "connect_accepted", "create_server"]
+__all__ = ["connect_accepted", "create_server"]
 
 logger = logging.getLogger("asgiserve.error")
 
@@ -38,12 +37,8 @@ READ_BYTES = 65536
 # the answer away from it.
 LINGER_S = 2.0
 
-# What asyncio says, does and waits when the process has no descriptors or memory left.
-ACCEPT_ERROR = "socket.accept() out of system resource"
-EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-ACCEPT_RETRY_DELAY_S = 1.0
-# Connections that are taken in one turn of the loop.
-MAX_ACCEPTS = 64
+# A connection sees by itself whether its peer still reads, if its transport tells what is unsent.
+WATCHED_SHUTDOWN_TIMEOUT_S = 24 * 3600.0
 
 # Enough for four records of the largest size (RFC 8446 section 5.2) in either direction; aiofastnet
 # would take four times as much for each connection.
@@ -57,11 +52,18 @@ async def create_server(
     *,
     backlog: int,
     tls: TlsSettings | None,
-) -> asyncio.Server | TlsServer:
-    """Accept at *sock*, which listens already; each connection gets a protocol of *factory*."""
+) -> asyncio.Server:
+    """Have *loop* accept at *sock*, which listens already: for loops that watch no sockets."""
     if tls is None:
         return await loop.create_server(factory, sock=sock, backlog=backlog)
-    return TlsServer(loop, factory, sock, tls)
+    return await loop.create_server(
+        factory,
+        sock=sock,
+        backlog=backlog,
+        ssl=tls.context,
+        ssl_handshake_timeout=tls.handshake_timeout_s,
+        ssl_shutdown_timeout=tls.shutdown_timeout_s,
+    )
 
 
 async def connect_accepted(
@@ -82,59 +84,6 @@ async def connect_accepted(
         await loop.connect_accepted_socket(factory, sock)
     except OSError as exc:
         logger.debug("A connection was lost before it began: %s", exc)
-
-
-class TlsServer:
-    """Accepts at *sock*, and has the clients shake hands side by side.
-
-    Attributes:
-        sockets: where it listens; empty when it is closed.
-    """
-
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        factory: Factory,
-        sock: socket.socket,
-        tls: TlsSettings,
-    ) -> None:
-        self.sockets: tuple[socket.socket, ...] = (sock,)
-        self._loop = loop
-        self._factory = factory
-        self._sock = sock
-        self._tls = tls
-        sock.setblocking(False)
-        loop.add_reader(sock.fileno(), self._accept)
-
-    def close(self) -> None:
-        """Accept no more; the socket stays open."""
-        if self.sockets:
-            self.sockets = ()
-            self._loop.remove_reader(self._sock.fileno())
-
-    def _accept(self) -> None:
-        for _ in range(MAX_ACCEPTS):
-            try:
-                sock, _ = self._sock.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
-            except OSError as exc:
-                if exc.errno not in EXHAUSTED:
-                    raise
-                self._pause(exc)
-                return
-            opening = connect_accepted(self._loop, self._factory, sock, tls=self._tls)
-            self._tls.keep(self._loop.create_task(opening))
-
-    def _pause(self, exc: OSError) -> None:
-        context = {"message": ACCEPT_ERROR, "exception": exc, "socket": self._sock}
-        self._loop.call_exception_handler(context)
-        self._loop.remove_reader(self._sock.fileno())
-        self._loop.call_later(ACCEPT_RETRY_DELAY_S, self._resume)
-
-    def _resume(self) -> None:
-        if self.sockets:
-            self._loop.add_reader(self._sock.fileno(), self._accept)
 
 
 async def start_tls(
@@ -170,22 +119,25 @@ async def connect(
     Raises:
         OSError: the handshake has failed; the socket is closed.
     """
-    options: dict[str, Any] = {
-        "ssl": tls.context,
-        "ssl_handshake_timeout": tls.handshake_timeout_s,
-        "ssl_shutdown_timeout": tls.shutdown_timeout_s,
-    }
     aiofastnet = import_aiofastnet()
     # Its transports hold OpenSSL's connections without Python's objects around them, which a
     # function that OpenSSL calls back would be given: the process would crash.
     if aiofastnet is None or not tls.is_bare:
-        await loop.connect_accepted_socket(factory, sock, **options)
+        await loop.connect_accepted_socket(
+            factory,
+            sock,
+            ssl=tls.context,
+            ssl_handshake_timeout=tls.handshake_timeout_s,
+            ssl_shutdown_timeout=tls.shutdown_timeout_s,
+        )
         return
     await aiofastnet.connect_accepted_socket(
         loop,
         factory,
         sock,
-        **options,
+        ssl=tls.context,
+        ssl_handshake_timeout=tls.handshake_timeout_s,
+        ssl_shutdown_timeout=WATCHED_SHUTDOWN_TIMEOUT_S,
         ssl_incoming_bio_size=BIO_BYTES,
         ssl_outgoing_bio_size=BIO_BYTES,
     )
