@@ -29,6 +29,10 @@ Take: TypeAlias = Callable[[socket.socket, Any, "Listener"], None]
 # Connections that are taken in one turn of the loop: those that are open want their turn too.
 MAX_ACCEPTS = 64
 
+# The same where workers share them: what others have may have changed since they last told it, so
+# all of them have to be woken.
+MAX_BALANCED_ACCEPTS = 4
+
 # A peer that has gone already, and what Linux tells of its network (accept(2)).
 GONE = frozenset(
     getattr(errno, name)
@@ -57,7 +61,7 @@ FULL_RETRY_S = 0.005
 MIN_SLACK = 2.0
 SLACK_PER_MEAN = 1 / 32
 # How long a worker leaves connections to others, for each that it has beyond that.
-REST_PER_EXCESS_S = 0.001
+REST_PER_EXCESS_S = 0.004
 MIN_REST_S = 0.001
 MAX_REST_S = 0.02
 # How often a worker says that it is well; far more often than the others forget it.
@@ -126,8 +130,7 @@ class AcceptLoop:
         if self._beat_timer is not None:
             self._beat_timer.cancel()
             self._beat_timer = None
-        if self._spread is not None:
-            self._spread.clear(self._spread.slot)
+        self._leave_spread()
 
     def take_waiting(self) -> None:
         """Take what waits in the kernel's queues, as far as the limit of connections allows."""
@@ -163,21 +166,37 @@ class AcceptLoop:
         if headroom < 0:
             self._enter(Watch.RESTING, rest_s(headroom))
             return
-        self._accept(listener, int(min(headroom + 1, MAX_ACCEPTS)))
+        most = MAX_ACCEPTS if self._spread is None else MAX_BALANCED_ACCEPTS
+        self._accept(listener, int(min(headroom + 1, most)))
 
     def _look_again(self) -> None:
         """The pause is over: watch the sockets again, or go on with it."""
         if self._is_full():
             self._wait_for_room()
             return
-        if self.watch is Watch.RESTING:
-            headroom = self._headroom()
-            if headroom < 0 and self._take_leftovers():
-                if self.watch is Watch.RESTING:
-                    self._enter(Watch.RESTING, rest_s(headroom))
-                return
+        if self.watch is not Watch.RESTING or not self._rests_on():
+            self._enter(Watch.OPEN)
+
+    def _rests_on(self) -> bool:
+        """Take some of what the others have left; True if there was anything, and it is still
+        their turn.
+        """
+        headroom = self._headroom()
+        if headroom >= 0:
             self._leftovers = 1
-        self._enter(Watch.OPEN)
+            return False
+        taken = sum([self._accept(listener, self._leftovers) for listener in self._listeners])
+        if self.watch is not Watch.RESTING:
+            return True
+        if not taken:
+            self._leftovers = 1
+            return False
+        pause_s = rest_s(headroom)
+        if pause_s == MAX_REST_S:
+            # The others are too busy to accept, or are gone.
+            self._leftovers = min(self._leftovers * 2, MAX_ACCEPTS)
+        self._enter(Watch.RESTING, pause_s)
+        return True
 
     # Limits.
 
@@ -199,15 +218,6 @@ class AcceptLoop:
         excess = spread.excess()
         return max(MIN_SLACK, (count - excess) * SLACK_PER_MEAN) - excess
 
-    def _take_leftovers(self) -> bool:
-        """Take what the others have had the time to take; True if there was anything.
-
-        Twice as much each time: they may be too busy to accept.
-        """
-        taken = sum([self._accept(listener, self._leftovers) for listener in self._listeners])
-        self._leftovers = min(self._leftovers * 2, MAX_ACCEPTS)
-        return taken > 0
-
     def _beat(self, spread: Spread) -> None:
         self._beat_timer = self._loop.call_later(BEAT_INTERVAL_S, self._beat, spread)
         if self.watch is Watch.OPEN or self.watch is Watch.RESTING:
@@ -222,7 +232,9 @@ class AcceptLoop:
     # Accepting.
 
     def _accept(self, listener: Listener, room: int) -> int:
-        """Take up to *room* connections of *listener*; how many there were."""
+        """Take up to *room* connections of *listener*, below the limit; how many there were."""
+        if self._limit is not None:
+            room = min(room, self._limit - self._count())
         for taken in range(room):
             try:
                 sock, peer = listener.sock.accept()
@@ -240,7 +252,7 @@ class AcceptLoop:
                 return taken
             sock.setblocking(False)
             self._take(sock, peer, listener)
-        return room
+        return max(room, 0)
 
 
 def rest_s(headroom: float) -> float:
