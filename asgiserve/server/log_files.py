@@ -28,7 +28,8 @@ def reopen_log_files() -> None:
             logger.error(
                 "Cannot reopen log file %s: %s", handler.baseFilename, error.strerror or error
             )
-    logger.info("Reopened log files: %d", reopened)
+    if reopened:
+        logger.info("Reopened %d log files", reopened)
 
 
 def find_handlers() -> Iterator[logging.Handler]:

@@ -342,12 +342,13 @@ class Server:
         if self._tls is not None:
             undo.callback(asyncio.ensure_future(self._tls.watch()).cancel)
         addresses = describe_addresses(listeners, self._tls)
-        logger.info(
-            "asgiserve %s serves %s (%s); press CTRL+C to stop",
-            __version__,
-            addresses,
-            describe_runtime(loop),
+        # The supervisor says what is true of all.
+        name, advice = (
+            ("Worker", "")
+            if self.is_supervised
+            else (f"asgiserve {__version__}", "; press CTRL+C to stop")
         )
+        logger.info("%s serves %s (%s)%s", name, addresses, describe_runtime(loop), advice)
         if not self.is_supervised:
             self._status = f"Serves {addresses}"
             undo.enter_context(announce(self._status, loop))
