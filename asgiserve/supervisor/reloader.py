@@ -5,21 +5,22 @@ Which files those are is said by ``watch_rules``; when to restart by ``reload_cy
 
 from __future__ import annotations
 
-import importlib.util
 import logging
-import os
+import math
 import select
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
+from asgiserve.config import DEFAULTS
 from asgiserve.errors import ConfigError
 from asgiserve.log import configure_logging
+from asgiserve.server import systemd
 from asgiserve.server.log_files import reopen_log_files
 from asgiserve.server.pid_file import PidFile
 from asgiserve.server.privileges import apply_umask
@@ -33,9 +34,9 @@ from asgiserve.supervisor.file_watch import (
 )
 from asgiserve.supervisor.order import ListenerOrder, WorkerOrder
 from asgiserve.supervisor.reload_cycle import Phase, ReloadCycle
+from asgiserve.supervisor.reloaded_worker import ReloadedWorker
 from asgiserve.supervisor.signal_pipe import SignalPipe
 from asgiserve.supervisor.watch_rules import WatchRules
-from asgiserve.supervisor.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
     from asgiserve.config import Config
@@ -48,6 +49,9 @@ logger = logging.getLogger("asgiserve.error")
 # told that their client is gone, the other half until they are cancelled. Whoever saved waits.
 GRACE_S = 1.0
 BEAT_INTERVAL_S = 0.5
+# What replaces a worker that serves for long, which nobody does here; one that stands still may
+# stand in a debugger.
+WITHOUT_EFFECT = ("worker_max_lifetime", "worker_max_rss", "timeout_worker_healthcheck")
 # Between the end of a worker's channel, or a signal that a child has ended, and its exit status.
 EXIT_POLL_S = 0.02
 
@@ -67,6 +71,9 @@ def run_reloader(config: Config) -> int:
     if not isinstance(config.app, str):
         raise ConfigError("reload: needs APP as an import string, MODULE:ATTRIBUTE")
     configure_logging(config)
+    for name in WITHOUT_EFFECT:
+        if getattr(config, name) != DEFAULTS[name]:
+            logger.warning("%s has no effect with reload", name)
     set_process_title("reloader", config)
     apply_umask(config)
     rules = WatchRules.from_config(config)
@@ -113,64 +120,6 @@ def find_signals() -> list[int]:
     return [getattr(signal, name) for name in names]
 
 
-class ReloadedWorker:
-    """The worker of a `ReloadCycle`: one process after another with the same order."""
-
-    def __init__(self, order: WorkerOrder) -> None:
-        self.pid = 0
-        self._order = order
-        self._process: WorkerProcess | None = None
-
-    @property
-    def process(self) -> WorkerProcess | None:
-        """The process, until its end was told."""
-        return self._process
-
-    def start(self, changed: Set[str]) -> None:
-        """Start a process, after the one before has ended."""
-        for path in changed:
-            forget_bytecode(path)
-        self._process = WorkerProcess.spawn(self._order)
-        self.pid = self._process.pid
-
-    def ask(self, order: str) -> None:
-        """Give an order."""
-        if self._process is not None:
-            self._process.send(order)
-
-    def kill(self) -> None:
-        """Kill the process."""
-        if self._process is not None:
-            self._process.kill(signal.SIGKILL)
-
-    def poll(self) -> int | None:
-        """The exit status, once: then there is no process any more."""
-        process = self._process
-        status = None if process is None else process.poll()
-        if status is not None:
-            self.close()
-        return status
-
-    def close(self) -> None:
-        """Leave the process alone; one that still runs stops by itself."""
-        if self._process is not None:
-            self._process.close()
-            self._process = None
-
-
-def forget_bytecode(path: str) -> None:
-    """Remove the compiled form of the module at *path*.
-
-    Python takes it for that of another source that has the same size and was saved in the same
-    second, as a formatter does after an editor.
-    """
-    if path.endswith(".py"):
-        try:
-            os.unlink(importlib.util.cache_from_source(path))
-        except OSError:
-            pass  # there is none, or it is not ours
-
-
 class Reloader:
     """Waits for what happens to files, worker and process, and tells the cycle."""
 
@@ -188,6 +137,8 @@ class Reloader:
         self._cycle = cycle
         self._pipe = pipe
         self._events: SystemEvents | None = None
+        self._watchdog_s = systemd.watchdog_interval_s()
+        self._next_watchdog_s = math.inf if self._watchdog_s is None else 0.0
         # Set in the thread of the events.
         self._has_event = False
         # The worker's process has not closed its end, as far as we know.
@@ -197,6 +148,8 @@ class Reloader:
         """Run until a signal ends it; the exit status."""
         self._start_watching()
         cycle = self._cycle
+        # Also of a version that is broken: its mending is waited for, and so are connections.
+        systemd.notify_ready("Restarts when files change")
         try:
             cycle.start()
             while cycle.phase is not Phase.OVER:
@@ -206,6 +159,7 @@ class Reloader:
                 self._take_exit()
                 self._look()
                 cycle.on_time()
+                self._feed_watchdog()
         finally:
             if self._events is not None:
                 self._events.close()
@@ -231,7 +185,7 @@ class Reloader:
     def _wait(self) -> None:
         """Wait until there is something to do."""
         process = self._worker.process
-        wake_s = min(self._watch.next_look_s, self._cycle.next_s)
+        wake_s = min(self._watch.next_look_s, self._cycle.next_s, self._next_watchdog_s)
         poll = select.poll()
         poll.register(self._pipe, select.POLLIN)
         if process is not None and self._is_channel_open:
@@ -246,6 +200,7 @@ class Reloader:
                 reopen_log_files()
                 self._worker.ask("reopen_logs")
             elif number != signal.SIGCHLD:
+                systemd.notify_stopping()
                 self._cycle.on_stop_signal()
 
     def _take_messages(self) -> None:
@@ -285,3 +240,9 @@ class Reloader:
             watch.hasten()
         else:
             self._events.follow(watch.directories)
+
+    def _feed_watchdog(self) -> None:
+        now_s = time.monotonic()
+        if self._watchdog_s is not None and now_s >= self._next_watchdog_s:
+            systemd.notify_watchdog()
+            self._next_watchdog_s = now_s + self._watchdog_s

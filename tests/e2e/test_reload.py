@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import sys
 import threading
 import time
 
@@ -15,7 +16,7 @@ import pytest
 from asgiserve.supervisor.file_watch import import_watchfiles
 
 from .raw_client import RawClient
-from .waiting import wait_until
+from .waiting import DEADLINE_S, wait_until
 
 # {version} is what it answers; {prelude} is run at its import.
 SITE = """
@@ -310,6 +311,28 @@ def test_pid_file_and_unix_socket_last_as_long_as_the_reloader(start_server, col
     assert server.terminate() == 0
     assert not path.exists()
     assert not (server.work_dir / "pid").exists()
+
+
+def test_options_for_long_runs_are_said_to_have_no_effect(start):
+    server = start("--worker-max-lifetime", "3600", "--worker-max-rss", "100000000")
+    for name in ("worker_max_lifetime", "worker_max_rss"):
+        assert f"{name} has no effect with reload" in server.log()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="systemd")
+def test_systemd_is_told(start, tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(DEADLINE_S)
+        environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"}
+        server = start(environment=environment)
+        assert manager.recv(4096).startswith(b"READY=1")
+        assert manager.recv(4096) == b"WATCHDOG=1"
+        assert manager.recv(4096) == b"WATCHDOG=1"
+        server.send_signal(signal.SIGTERM)
+        while not (told := manager.recv(4096)).startswith(b"STOPPING=1"):
+            assert told == b"WATCHDOG=1"
+        assert server.exit_status() == 0
 
 
 def test_limit_of_requests_starts_another_worker(start):
