@@ -1,0 +1,5 @@
+"""asgiserve under gunicorn: ``gunicorn -k asgiserve.gunicorn.Worker main:app``."""
+
+from asgiserve.gunicorn.worker import Worker as Worker
+
+__all__ = ["Worker"]

@@ -1,0 +1,1 @@
+"""Tests of asgiserve under gunicorn; those with the real program are in tests/e2e."""
