@@ -20,7 +20,6 @@ cdef class WorkerContext:
     cdef readonly int header_ticks
     cdef public bint is_draining
     cdef readonly int keep_alive_ticks
-    cdef readonly Py_ssize_t limit_concurrency
     cdef readonly object loop
     cdef readonly long long max_body_bytes
     cdef readonly Py_ssize_t max_fields
@@ -28,6 +27,7 @@ cdef class WorkerContext:
     cdef readonly Py_ssize_t max_target_bytes
     cdef readonly int ping_ticks
     cdef readonly int pong_ticks
+    cdef readonly object request_queue
     cdef public long long requests_total
     cdef readonly str root_path
     cdef readonly str root_path_mode
@@ -40,3 +40,5 @@ cdef class WorkerContext:
     cdef readonly bint ws_deflate
     cdef readonly Py_ssize_t ws_max_queue
     cdef readonly Py_ssize_t ws_max_size
+
+    cpdef object end_request(self)

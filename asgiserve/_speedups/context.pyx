@@ -9,6 +9,7 @@ from asgiserve._speedups.http1_framing cimport DefaultFields
 import contextvars
 import math
 
+from asgiserve.connection.request_queue import RequestQueue
 
 __all__ = ["TICK_S", "WorkerContext", "to_ticks"]
 
@@ -58,7 +59,14 @@ cdef class WorkerContext:
         self.max_head_bytes = config.limit_request_head
         self.max_fields = config.limit_request_fields
         self.max_body_bytes = -1 if config.limit_request_body is None else config.limit_request_body
-        self.limit_concurrency = config.limit_concurrency or 0
+        self.request_queue = None
+        if config.limit_concurrency is not None:
+            self.request_queue = RequestQueue(
+                self,
+                config.limit_concurrency,
+                max_waiting=config.limit_queue,
+                max_ticks=to_ticks(config.timeout_queue),
+            )
         self.header_ticks = to_ticks(config.timeout_request_header)
         self.keep_alive_ticks = to_ticks(config.timeout_keep_alive)
         self.body_ticks = to_ticks(config.timeout_request_body)
@@ -69,6 +77,12 @@ cdef class WorkerContext:
         self.ws_deflate = bool(config.ws_per_message_deflate)
         self.ping_ticks = to_ticks(config.ws_ping_interval) if config.ws_ping_interval else 0
         self.pong_ticks = to_ticks(config.ws_ping_timeout) if config.ws_ping_timeout else 0
+
+    cpdef object end_request(self):
+        """A request, or a WebSocket, is in progress no more."""
+        self.active_requests -= 1
+        if self.request_queue is not None:
+            self.request_queue.admit()
 
 
 def to_ticks(timeout_s):

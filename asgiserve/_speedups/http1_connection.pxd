@@ -37,12 +37,14 @@ cdef class Http1Connection(CycleOwner):
     cdef int _watch_writing(self) except -1
     cdef int _after_feed(self) except -1
     cdef int _start(self, Http1Cycle cycle) except -1
+    cdef int _begin(self, Http1Cycle cycle) except -1
     cdef int _hand_over(self, RequestHead head) except -1
     cdef int _next_request(self) except -1
     cdef int _refuse(self, error) except -1
     cdef int _answer(self, error) except -1
     cdef int _cut_off(self) except -1
     cdef int _close_after_response(self, bint is_more_expected) except -1
+    cdef int _close_when_quiet(self) except -1
     cdef int _close_unless_serving(self) except -1
     cdef int _linger(self) except -1
     cdef int _close(self) except -1

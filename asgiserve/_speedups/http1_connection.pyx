@@ -21,6 +21,7 @@ from asgiserve.connection.app_errors import (
     log_no_answer,
     log_short_body,
 )
+from asgiserve.connection.request_queue import shed
 from asgiserve.connection.tls_info import add_tls
 from asgiserve.errors import HttpRequestError
 
@@ -31,6 +32,7 @@ logger = logging.getLogger("asgiserve.error")
 cdef Py_ssize_t DRAIN_LIMIT_BYTES = 65536
 cdef int EOF_GRACE_TICKS = to_ticks(0.5)
 cdef int LINGER_TICKS = to_ticks(2.0)
+cdef int QUIET_TICKS = to_ticks(1.0)
 
 
 cdef class Http1Connection(CycleOwner):
@@ -107,6 +109,8 @@ cdef class Http1Connection(CycleOwner):
         if cycle is not None:
             cycle.disconnect()
             cycle.log_access()
+            if self.worker.request_queue is not None:
+                self.worker.request_queue.discard(self)
         self.write_gate.open()
         # Parser and connection hold each other; without this only the garbage collector ends it.
         self._parser.detach()
@@ -138,8 +142,8 @@ cdef class Http1Connection(CycleOwner):
                 f" {worker.max_body_bytes} bytes",
                 status=413,
             )
-        if worker.limit_concurrency and worker.active_requests >= worker.limit_concurrency:
-            raise HttpRequestError("the server is at its limit of concurrent requests", status=503)
+        if worker.request_queue is not None:
+            worker.request_queue.check_room()
         # A client that has ended its side can ask for no WebSocket.
         if (
             head.upgrade is not None
@@ -196,11 +200,14 @@ cdef class Http1Connection(CycleOwner):
         cycle.log_access()
         if self.framer.count_missing():
             log_short_body(cycle.head, self.framer.count_missing())
-        if not self.framer.keep_alive or self.worker.is_draining:
+        if not self.framer.keep_alive:
             self._close_after_response(cycle.head.keep_alive)
         elif self._is_message_complete:
             self._next_request()
-        elif cycle.head.body_size - self._received_bytes > DRAIN_LIMIT_BYTES:
+        elif (
+            self.worker.is_draining
+            or cycle.head.body_size - self._received_bytes > DRAIN_LIMIT_BYTES
+        ):
             self._linger()
         else:
             self._drained_bytes = 0
@@ -209,7 +216,7 @@ cdef class Http1Connection(CycleOwner):
 
     cpdef object on_app_done(self, Http1Cycle cycle, exc):
         """The application has ended: if its answer is not complete, end it in its stead."""
-        self.worker.active_requests -= 1
+        self.worker.end_request()
         if exc is not None and not (cycle.is_disconnect_told and is_disconnect(exc)):
             log_app_error(exc, cycle.head)
         if cycle is not self._cycle:
@@ -232,9 +239,9 @@ cdef class Http1Connection(CycleOwner):
         return self._cycle
 
     def start_draining(self):
-        """Close the connection as soon as it owes no answer."""
+        """Close the connection as soon as it owes no answer, and nothing happens on it."""
         if self._phase == Phase.NEW or self._phase == Phase.IDLE:
-            self._close()
+            self._close_when_quiet()
         elif self._phase == Phase.DRAIN:
             self._linger()
 
@@ -266,6 +273,20 @@ cdef class Http1Connection(CycleOwner):
         if self._phase >= Phase.LINGER or not self.write_gate.is_open:
             self._watch_writing()
 
+    # QueuedConnection
+
+    def on_admitted(self):
+        """The request has waited for its turn, which has come."""
+        cdef Http1Cycle cycle = self._cycle
+        if cycle is not None and self._handshake is not None and self._is_eof:
+            self._close()
+        elif cycle is not None:
+            self._begin(cycle)
+
+    def on_queue_timeout(self):
+        """The request has waited too long for its turn."""
+        self._refuse(shed("the server has been at its limit of concurrent requests for too long"))
+
     # Phases and time-outs.
 
     cdef int _enter(self, Phase phase) except -1:
@@ -273,7 +294,7 @@ cdef class Http1Connection(CycleOwner):
         cdef Phase previous = self._phase
         self._phase = phase
         if phase == Phase.IDLE:
-            self._read_ticks = worker.keep_alive_ticks
+            self._read_ticks = QUIET_TICKS if worker.is_draining else worker.keep_alive_ticks
         elif phase == Phase.REQUEST or phase == Phase.DRAIN:
             self._read_ticks = worker.body_ticks
         elif phase == Phase.NEW or (phase == Phase.HEAD and previous != Phase.NEW):
@@ -313,8 +334,6 @@ cdef class Http1Connection(CycleOwner):
         """All that came is parsed: start what waited for it, set flow control and time-outs."""
         cdef Http1Cycle cycle = self._cycle
         if cycle is not None and not cycle.is_started:
-            if self._handshake is not None:
-                return self._hand_over(cycle.head)
             self._start(cycle)
         if self._phase == Phase.REQUEST and cycle is not None:
             if self._is_message_complete:
@@ -334,7 +353,16 @@ cdef class Http1Connection(CycleOwner):
         return 0
 
     cdef int _start(self, Http1Cycle cycle) except -1:
+        """Serve the request, or let it wait for its turn."""
+        queue = self.worker.request_queue
+        if queue is None or queue.admits(self):
+            self._begin(cycle)
+        return 0
+
+    cdef int _begin(self, Http1Cycle cycle) except -1:
         cdef WorkerContext worker = self.worker
+        if self._handshake is not None:
+            return self._hand_over(cycle.head)
         worker.active_requests += 1
         # Three thousand instructions less than the way through a middleware that finds nothing to
         # do.
@@ -436,6 +464,20 @@ cdef class Http1Connection(CycleOwner):
             self._close()
         else:
             self._linger()
+        return 0
+
+    cdef int _close_when_quiet(self) except -1:
+        """Close a connection that waits for a request when it has done so for QUIET_TICKS."""
+        cdef WorkerContext worker = self.worker
+        cdef int limit = worker.header_ticks
+        cdef int left_ticks
+        if self._phase == Phase.IDLE:
+            limit = worker.keep_alive_ticks
+        left_ticks = QUIET_TICKS - (limit - self._read_ticks)
+        if left_ticks > 0:
+            self._read_ticks = min(self._read_ticks, left_ticks)
+        else:
+            self._close()
         return 0
 
     cdef int _close_unless_serving(self) except -1:

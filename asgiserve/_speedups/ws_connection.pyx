@@ -184,7 +184,7 @@ cdef class WsConnection(WsOwner):
 
     cpdef object on_app_done(self, WsWireCycle cycle, exc):
         """The application has ended: if it has left the WebSocket open, close it."""
-        self.worker.active_requests -= 1
+        self.worker.end_request()
         if exc is not None and not (cycle.is_disconnect_told and is_disconnect(exc)):
             log_app_error(exc, cycle.head)
         if self._phase == WsPhase.OPEN:

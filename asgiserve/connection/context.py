@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from asgiserve.asgi.cycle import TaskStarter
 from asgiserve.codecs.http1_framing import DefaultFields
 from asgiserve.connection.flow_control import WriteBatch
+from asgiserve.connection.request_queue import RequestQueue
 
 if TYPE_CHECKING:
     from asgiserve.codecs.access_line import AccessLines
@@ -55,7 +56,6 @@ class WorkerContext:
         "header_ticks",
         "is_draining",
         "keep_alive_ticks",
-        "limit_concurrency",
         "loop",
         "max_body_bytes",
         "max_fields",
@@ -63,6 +63,7 @@ class WorkerContext:
         "max_target_bytes",
         "ping_ticks",
         "pong_ticks",
+        "request_queue",
         "requests_total",
         "root_path",
         "root_path_mode",
@@ -117,7 +118,14 @@ class WorkerContext:
         self.max_head_bytes = config.limit_request_head
         self.max_fields = config.limit_request_fields
         self.max_body_bytes = -1 if config.limit_request_body is None else config.limit_request_body
-        self.limit_concurrency = config.limit_concurrency or 0
+        self.request_queue: RequestQueue | None = None
+        if config.limit_concurrency is not None:
+            self.request_queue = RequestQueue(
+                self,
+                config.limit_concurrency,
+                max_waiting=config.limit_queue,
+                max_ticks=to_ticks(config.timeout_queue),
+            )
         self.header_ticks = to_ticks(config.timeout_request_header)
         self.keep_alive_ticks = to_ticks(config.timeout_keep_alive)
         self.body_ticks = to_ticks(config.timeout_request_body)
@@ -128,6 +136,12 @@ class WorkerContext:
         self.ws_deflate = bool(config.ws_per_message_deflate)
         self.ping_ticks = to_ticks(config.ws_ping_interval) if config.ws_ping_interval else 0
         self.pong_ticks = to_ticks(config.ws_ping_timeout) if config.ws_ping_timeout else 0
+
+    def end_request(self) -> None:
+        """A request, or a WebSocket, is in progress no more."""
+        self.active_requests -= 1
+        if self.request_queue is not None:
+            self.request_queue.admit()
 
 
 def to_ticks(timeout_s: float) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from enum import IntEnum
 from typing import Any
 
 from asgiserve.asgi.scope import ScopeFactory
@@ -28,9 +27,17 @@ from asgiserve.connection.app_errors import (
     log_no_answer,
     log_short_body,
 )
-from asgiserve.connection.context import WorkerContext, to_ticks
+from asgiserve.connection.context import WorkerContext
 from asgiserve.connection.flow_control import ReadGate
 from asgiserve.connection.http1_cycle import CycleOwner, Http1Cycle
+from asgiserve.connection.http1_phase import (
+    DRAIN_LIMIT_BYTES,
+    EOF_GRACE_TICKS,
+    LINGER_TICKS,
+    QUIET_TICKS,
+    Phase,
+)
+from asgiserve.connection.request_queue import shed
 from asgiserve.connection.tls_info import add_tls
 from asgiserve.connection.ws_connection import WsConnection
 from asgiserve.errors import HttpRequestError
@@ -38,29 +45,6 @@ from asgiserve.errors import HttpRequestError
 __all__ = ["Http1Connection", "Phase"]
 
 logger = logging.getLogger("asgiserve.error")
-
-# An application that answers without reading leaves this much of a body to be read and dropped; a
-# client that sends more than that is told by the connection's end.
-DRAIN_LIMIT_BYTES = 65536
-
-# A client that ended its side may be gone, or wait for its answer. The application is told after
-# a moment, since some frameworks, once told, drop an answer that is nearly ready.
-EOF_GRACE_TICKS = to_ticks(0.5)
-
-# How long a refused client may go on sending before the socket is closed (RFC 9112 section 9.6).
-LINGER_TICKS = to_ticks(2.0)
-
-
-class Phase(IntEnum):
-    """What the connection is doing, and so which time-out runs."""
-
-    NEW = 0  # nothing has come yet
-    HEAD = 1  # a request head has begun
-    REQUEST = 2  # a request is being served; its body may still be coming
-    DRAIN = 3  # the answer is complete, the rest of the request body is dropped
-    IDLE = 4  # between two requests
-    LINGER = 5  # our side is closed, what still comes is dropped
-    CLOSED = 6
 
 
 class Http1Connection(CycleOwner, asyncio.Protocol):
@@ -173,6 +157,8 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
         if cycle is not None:
             cycle.disconnect()
             cycle.log_access()
+            if self.worker.request_queue is not None:
+                self.worker.request_queue.discard(self)
         self.write_gate.open()
         # Parser and connection hold each other; without this only the garbage collector ends it.
         self._parser.detach()
@@ -203,8 +189,8 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
                 f" {worker.max_body_bytes} bytes",
                 status=413,
             )
-        if worker.limit_concurrency and worker.active_requests >= worker.limit_concurrency:
-            raise HttpRequestError("the server is at its limit of concurrent requests", status=503)
+        if worker.request_queue is not None:
+            worker.request_queue.check_room()
         # A client that has ended its side can ask for no WebSocket.
         if (
             head.upgrade is not None
@@ -261,11 +247,14 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
         cycle.log_access()
         if self.framer.missing_bytes:
             log_short_body(cycle.head, self.framer.missing_bytes)
-        if not self.framer.keep_alive or self.worker.is_draining:
+        if not self.framer.keep_alive:
             self._close_after_response(cycle.head.keep_alive)
         elif self._is_message_complete:
             self._next_request()
-        elif cycle.head.content_length - self._received_bytes > DRAIN_LIMIT_BYTES:
+        elif (
+            self.worker.is_draining
+            or cycle.head.content_length - self._received_bytes > DRAIN_LIMIT_BYTES
+        ):
             self._linger()
         else:
             self._drained_bytes = 0
@@ -274,7 +263,7 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
 
     def on_app_done(self, cycle: Http1Cycle, exc: BaseException | None) -> None:
         """The application has ended: if its answer is not complete, end it in its stead."""
-        self.worker.active_requests -= 1
+        self.worker.end_request()
         if exc is not None and not (cycle.is_disconnect_told and is_disconnect(exc)):
             log_app_error(exc, cycle.head)
         if cycle is not self._cycle:
@@ -297,9 +286,9 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
         return self._cycle
 
     def start_draining(self) -> None:
-        """Close the connection as soon as it owes no answer."""
+        """Close the connection as soon as it owes no answer, and nothing happens on it."""
         if self._phase is Phase.NEW or self._phase is Phase.IDLE:
-            self._close()
+            self._close_when_quiet()
         elif self._phase is Phase.DRAIN:
             self._linger()
 
@@ -335,13 +324,27 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
         if self._phase >= Phase.LINGER or not self.write_gate.is_open:
             self._watch_writing()
 
+    # QueuedConnection
+
+    def on_admitted(self) -> None:
+        """The request has waited for its turn, which has come."""
+        cycle = self._cycle
+        if cycle is not None and self._handshake is not None and self._is_eof:
+            self._close()
+        elif cycle is not None:
+            self._begin(cycle)
+
+    def on_queue_timeout(self) -> None:
+        """The request has waited too long for its turn."""
+        self._refuse(shed("the server has been at its limit of concurrent requests for too long"))
+
     # Phases and time-outs.
 
     def _enter(self, phase: Phase) -> None:
         worker = self.worker
         previous, self._phase = self._phase, phase
         if phase is Phase.IDLE:
-            self._read_ticks = worker.keep_alive_ticks
+            self._read_ticks = QUIET_TICKS if worker.is_draining else worker.keep_alive_ticks
         elif phase is Phase.REQUEST or phase is Phase.DRAIN:
             self._read_ticks = worker.body_ticks
         elif phase is Phase.NEW or (phase is Phase.HEAD and previous is not Phase.NEW):
@@ -377,9 +380,6 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
         """All that came is parsed: start what waited for it, set flow control and time-outs."""
         cycle = self._cycle
         if cycle is not None and not cycle.is_started:
-            if self._handshake is not None:
-                self._hand_over(cycle.head, self._handshake)
-                return
             self._start(cycle)
         if self._phase is Phase.REQUEST and cycle is not None:
             if self._is_message_complete:
@@ -398,7 +398,16 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
                 self._enter(Phase.HEAD)
 
     def _start(self, cycle: Http1Cycle) -> None:
+        """Serve the request, or let it wait for its turn."""
+        queue = self.worker.request_queue
+        if queue is None or queue.admits(self):
+            self._begin(cycle)
+
+    def _begin(self, cycle: Http1Cycle) -> None:
         worker = self.worker
+        if self._handshake is not None:
+            self._hand_over(cycle.head, self._handshake)
+            return
         worker.active_requests += 1
         # Three thousand instructions less than the way through a middleware that finds nothing to
         # do.
@@ -491,6 +500,16 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
             self._close()
         else:
             self._linger()
+
+    def _close_when_quiet(self) -> None:
+        """Close a connection that waits for a request when it has done so for QUIET_TICKS."""
+        worker = self.worker
+        limit = worker.keep_alive_ticks if self._phase is Phase.IDLE else worker.header_ticks
+        left_ticks = QUIET_TICKS - (limit - self._read_ticks)
+        if left_ticks > 0:
+            self._read_ticks = min(self._read_ticks, left_ticks)
+        else:
+            self._close()
 
     def _close_unless_serving(self) -> None:
         if self._phase is Phase.IDLE or self._phase is Phase.HEAD:

@@ -43,6 +43,8 @@ class TimeoutTicker:
         # A copy, since a connection that times out leaves the set.
         for connection in tuple(self._worker.connections):
             connection.on_tick()
+        if self._worker.request_queue is not None:
+            self._worker.request_queue.tick()
 
     def _on_timer(self) -> None:
         # Set the next one first: an exception in a tick must not end all time-outs.

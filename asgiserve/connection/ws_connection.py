@@ -243,7 +243,7 @@ class WsConnection(WsOwner, asyncio.Protocol):
 
     def on_app_done(self, cycle: WsWireCycle, exc: BaseException | None) -> None:
         """The application has ended: if it has left the WebSocket open, close it."""
-        self.worker.active_requests -= 1
+        self.worker.end_request()
         if exc is not None and not (cycle.is_disconnect_told and is_disconnect(exc)):
             log_app_error(exc, cycle.head)
         if self._phase is WsPhase.OPEN:

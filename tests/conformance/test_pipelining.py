@@ -234,19 +234,40 @@ def drain(wire: Wire) -> None:
     wire.call(wire.connection.start_draining)
 
 
-def test_idle_connection_is_closed_by_draining(impl):
+@pytest.mark.parametrize("sent", [b"", GET])
+def test_connection_on_which_nothing_happens_is_closed_by_draining(impl, sent):
     with Wire(impl, RecordingApp()) as wire:
+        wire.feed(sent)
+        wire.tick(1.5)
+        drain(wire)
+        assert wire.transport.is_connection_lost
+        assert len(read_responses(wire.sent)) == (1 if sent else 0)
+
+
+@pytest.mark.parametrize("sent", [b"", GET])
+def test_request_that_is_on_its_way_is_answered_by_a_draining_server(impl, sent):
+    with Wire(impl, RecordingApp()) as wire:
+        wire.feed(sent)
+        wire.tick(0.5)
+        drain(wire)
+        wire.tick(0.5)
+        assert not wire.transport.is_connection_lost
         wire.feed(GET)
-        drain(wire)
+        response = read_responses(wire.sent)[-1]
+        assert response.status == 200
+        assert response.says_close
         assert wire.transport.is_connection_lost
-        assert len(read_responses(wire.sent)) == 1
 
 
-def test_silent_connection_is_closed_by_draining(impl):
+@pytest.mark.parametrize("sent", [b"", GET])
+def test_draining_server_waits_a_second_for_requests(impl, sent):
     with Wire(impl, RecordingApp()) as wire:
+        wire.feed(sent)
         drain(wire)
+        wire.tick(1.0)
+        assert not wire.transport.is_connection_lost
+        wire.tick(0.5)
         assert wire.transport.is_connection_lost
-        assert wire.sent == b""
 
 
 def test_request_in_flight_is_answered_with_close(impl):
@@ -283,6 +304,10 @@ def test_stream_in_flight_is_completed_and_closed(impl):
         (response,) = read_responses(wire.sent)
         assert response.body == b"hello"
         assert response.is_complete
+        # Its head has not said that it would be the last.
+        assert not wire.transport.is_connection_lost
+        wire.feed(GET)
+        assert read_responses(wire.sent)[1].says_close
         assert wire.transport.is_connection_lost
 
 

@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
-from tests.apps import answer, body, start
+from tests.apps import RecordingApp, answer, body, start
 from tests.fakes import Wire
 from tests.http_responses import read_responses
+from tests.ws_peer import handshake
 
 GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 POST_HEAD = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\n"
@@ -206,12 +207,131 @@ def test_request_over_the_limit_of_concurrency_is_503(impl):  # RFC 9110 section
         (response,) = read_responses(wire.sent)
         assert response.status == 503
         assert response.says_close
+        assert response.value(b"retry-after") == b"5"
         assert calls == ["/"]
         wire.call(resume.set)
         assert [response.status for response in read_responses(bytes(first.sent))] == [200]
         wire.connect()
         wire.feed(GET)
         assert [response.status for response in read_responses(wire.sent)] == [200]
+
+
+class HeldApp:
+    """Answers when the test says so."""
+
+    def __init__(self):
+        self.waiting = []
+        self.paths = []
+
+    async def __call__(self, scope, receive, send):
+        self.paths.append(scope["path"])
+        resume = asyncio.Event()
+        self.waiting.append(resume)
+        await resume.wait()
+        await answer(send, b"hi")
+
+    def answer_next(self):
+        self.waiting.pop(0).set()
+
+
+def get(path):
+    return b"GET %s HTTP/1.1\r\nhost: a\r\n\r\n" % path
+
+
+def feed_new_connection(wire, data):
+    wire.connect()
+    wire.feed(data)
+    return wire.transport
+
+
+def statuses(transport):
+    return [response.status for response in read_responses(bytes(transport.sent))]
+
+
+def test_requests_over_the_limit_wait_in_the_queue(impl):
+    app = HeldApp()
+    with Wire(impl, app, limit_concurrency=1, limit_queue=2) as wire:
+        transports = [feed_new_connection(wire, get(path)) for path in (b"/1", b"/2", b"/3")]
+        assert app.paths == ["/1"]
+        assert statuses(feed_new_connection(wire, get(b"/4"))) == [503]
+        for count in range(1, 4):
+            wire.call(app.answer_next)
+            assert app.paths == ["/1", "/2", "/3"][: count + 1]
+        assert [statuses(transport) for transport in transports] == [[200], [200], [200]]
+        assert wire.context.active_requests == 0
+
+
+def test_request_waits_in_the_queue_no_longer_than_it_may(impl):
+    app = HeldApp()
+    with Wire(impl, app, limit_concurrency=1, limit_queue=2, timeout_queue=1) as wire:
+        feed_new_connection(wire, get(b"/1"))
+        second = feed_new_connection(wire, get(b"/2"))
+        wire.tick(1.0)
+        assert statuses(second) == []
+        wire.tick(0.5)
+        (response,) = read_responses(bytes(second.sent))
+        assert response.status == 503
+        assert response.says_close
+        assert response.value(b"retry-after") == b"5"
+        wire.call(app.answer_next)
+        assert app.paths == ["/1"]
+
+
+def test_request_whose_client_leaves_is_taken_from_the_queue(impl):
+    app = HeldApp()
+    with Wire(impl, app, limit_concurrency=1, limit_queue=1) as wire:
+        feed_new_connection(wire, get(b"/1"))
+        feed_new_connection(wire, get(b"/2"))
+        wire.lose()
+        third = feed_new_connection(wire, get(b"/3"))
+        wire.call(app.answer_next)
+        assert app.paths == ["/1", "/3"]
+        wire.call(app.answer_next)
+        assert statuses(third) == [200]
+
+
+def test_body_of_a_request_in_the_queue_is_kept(impl):
+    app = RecordingApp()
+    held = HeldApp()
+
+    async def route(scope, receive, send):
+        await (held if scope["path"] == "/" else app)(scope, receive, send)
+
+    with Wire(impl, route, limit_concurrency=1, limit_queue=1) as wire:
+        wire.feed(GET)
+        wire.connect()
+        wire.feed(b"POST /2 HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nhe")
+        wire.feed(b"llo")
+        wire.call(held.answer_next)
+        (request,) = app.requests
+        assert request.body == b"hello"
+        assert [response.status for response in read_responses(wire.sent)] == [200]
+
+
+def test_websocket_waits_in_the_queue(impl):
+    app = HeldApp()
+    accepted = []
+
+    async def route(scope, receive, send):
+        if scope["type"] == "http":
+            await app(scope, receive, send)
+            return
+        accepted.append(await receive())
+        await send({"type": "websocket.accept"})
+        await receive()
+
+    with Wire(impl, route, limit_concurrency=1, limit_queue=1) as wire:
+        wire.feed(get(b"/1"))
+        websocket = feed_new_connection(wire, handshake())
+        assert accepted == []
+        wire.call(app.answer_next)
+        assert accepted == [{"type": "websocket.connect"}]
+        assert websocket.sent.startswith(b"HTTP/1.1 101 ")
+        # It is in progress now.
+        assert statuses(feed_new_connection(wire, get(b"/2"))) == []
+        websocket.lose()
+        wire.run()
+        assert app.paths == ["/1", "/2"]
 
 
 def test_event_that_was_given_back_goes_to_the_task_that_waits(impl):
