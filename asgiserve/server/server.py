@@ -383,6 +383,8 @@ class Server:
         finally:
             # What the kernel has connected would be reset, if nobody else served it.
             acceptor.close(serves_waiting=not self.is_replaced)
+            # What is answered from now on says so.
+            worker.is_draining = True
         logger.info("Shutting down")
         timeout_s = self.config.timeout_graceful_shutdown
         self._grace_end_s = time.monotonic() + (math.inf if timeout_s is None else timeout_s)
