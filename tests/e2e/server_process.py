@@ -24,7 +24,7 @@ APPS_DIR = Path(__file__).parent / "apps"
 # The event loops that a server can be told to run on.
 LOOPS = ["asyncio", *(["uvloop"] if find_spec("uvloop") else [])]
 
-_ADDRESS = re.compile(r"http://(\[[0-9a-f:]+\]|[\w.]+):(\d+)")
+_ADDRESS = re.compile(r"https?://(\[[0-9a-f:]+\]|[\w.]+):(\d+)")
 _TRACEBACK = "Traceback (most recent call last)"
 _COMPLAINT = re.compile(
     re.escape(_TRACEBACK)
