@@ -95,14 +95,15 @@ class ProcessOptions:
         (),
         server_kinds.PATTERNS,
         RELOAD,
-        "Watch files that match this pattern; may be repeated. [default: *.py]",
+        "Watch files that match this pattern too; may be repeated. [default: *.py]",
         flag="--reload-include",
     )
     reload_excludes: Sequence[str] = option(
         (),
         server_kinds.PATTERNS,
         RELOAD,
-        "Leave out what matches this pattern; may be repeated. [default: .*, .py[cod], .sw.*, ~*]",
+        "Leave out what matches this pattern; may be repeated. "
+        "[default: .*, *.py[cod], *.sw?, *~ and the like]",
         flag="--reload-exclude",
     )
     reload_delay: float = option(
