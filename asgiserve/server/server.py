@@ -241,7 +241,9 @@ class Server:
         Where there is a drain_delay, the second ends it, and so on.
         """
         if self._is_loading and frame is not None:
-            # The loop sees nothing until the import is over, which may take long.
+            # The loop sees nothing until the import is over, which may take long. Both, since an
+            # exception may come at a place where it is lost.
+            self.should_exit = True
             raise KeyboardInterrupt
         self._request.escalate()
 

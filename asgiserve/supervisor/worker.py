@@ -70,7 +70,7 @@ def run_worker(order: WorkerOrder, channel: Channel, app: Any = None) -> int:
     except StartupError as error:
         return fail(channel, str(error), STARTUP_FAILURE)
     except SystemExit as exit_request:
-        # An early signal, or the application's own wish.
+        # The application's own wish.
         return exit_request.code if isinstance(exit_request.code, int) else CRASH
 
 
@@ -99,6 +99,4 @@ def fail(channel: Channel, reason: str, status: int) -> int:
 
 def write_stacks_to(fd: int) -> None:
     """Have SIGUSR2 write the stacks of all threads to *fd*, whoever holds the interpreter."""
-    # PyPy has no such function; its workers pass the signal by.
-    if hasattr(faulthandler, "register"):
-        faulthandler.register(signal.SIGUSR2, file=fd, all_threads=True, chain=False)
+    faulthandler.register(signal.SIGUSR2, file=fd, all_threads=True)

@@ -284,7 +284,6 @@ def test_application_that_blocks_after_its_answer_is_reported(worker):
     assert re.fullmatch(r"app \(Task-\d+\), beside all requests, holds the event loop", line)
 
 
-@pytest.mark.skipif(sys.implementation.name != "cpython", reason="CPython's faulthandler")
 @pytest.mark.parametrize("path", ["/sleep", "/spin"])
 def test_stacks_of_a_blocked_worker_are_written(worker, path):
     with closing(worker.request(path)):

@@ -1,0 +1,123 @@
+"""A worker's server without a process of its own: its beat, and when it is given up."""
+
+import asyncio
+import math
+import sys
+import threading
+
+import pytest
+
+from asgiserve.config import Config
+from asgiserve.supervisor import worker_server
+from asgiserve.supervisor.channel import Channel
+from asgiserve.supervisor.order import WorkerOrder
+from asgiserve.supervisor.worker_server import ORPHAN_MARGIN_S, Beat, WorkerServer
+from tests.fakes import ManualLoop
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no workers on Windows")
+
+
+@pytest.fixture
+def loop():
+    loop = ManualLoop()
+    yield loop
+    loop.close()
+
+
+@pytest.fixture
+def make_server():
+    channels = []
+
+    def make(**options):
+        ours, theirs = Channel.pair()
+        channels.extend((ours, theirs))
+        config = Config("module:app", log_config=None, **options)
+        return WorkerServer(WorkerOrder(config, (), 0, 0.5, -1), theirs)
+
+    yield make
+    for channel in channels:
+        channel.close()
+
+
+# Beats ----------------------------------------------------------------------------------------
+
+
+def test_beat_comes_at_once_and_then_every_interval(loop):
+    lags = []
+    beat = Beat(0.5, lags.append)
+    loop.call_soon(beat.start, loop)
+    loop.run_until_idle()
+    assert lags == [0.0]
+    loop.advance(0.5)
+    loop.advance(0.5)
+    assert lags == [0.0, 0.0, 0.0]
+    beat.stop()
+    loop.advance(5)
+    assert len(lags) == 3
+    assert not beat.is_running
+
+
+def test_beat_tells_how_late_it_is(loop):
+    lags = []
+    beat = Beat(0.5, lags.append)
+    loop.call_soon(beat.start, loop)
+    loop.run_until_idle()
+    loop.advance(2.0)
+    assert lags == [0.0, 1.5]
+    beat.stop()
+
+
+def test_beats_go_on_after_one_that_failed(loop):
+    lags = []
+
+    def tell(lag_s):
+        lags.append(lag_s)
+        raise RuntimeError
+
+    beat = Beat(0.5, tell)
+    loop.call_soon(beat.start, loop)
+    loop.run_until_idle()
+    loop.advance(0.5)
+    assert len(lags) == 2
+    beat.stop()
+
+
+# Without a supervisor -------------------------------------------------------------------------
+
+
+def test_worker_without_supervisor_gets_all_its_time_outs(make_server):
+    server = make_server(drain_delay=1, timeout_graceful_shutdown=10, timeout_lifespan_shutdown=100)
+    assert not server.must_end(111)
+    assert server.must_end(111 + ORPHAN_MARGIN_S + 0.1)
+
+
+@pytest.mark.parametrize("name", ["timeout_graceful_shutdown", "timeout_lifespan_shutdown"])
+def test_worker_without_a_limit_is_given_up_when_its_loop_stands_still(make_server, loop, name):
+    server = make_server(timeout_worker_healthcheck=7, **{name: None})
+    assert not server.must_end(math.inf)
+    loop.call_soon(server._beat.start, loop)
+    loop.run_until_idle()
+    assert not server.must_end(math.inf)
+    server._beat.last_s -= 7 + ORPHAN_MARGIN_S + 0.1
+    assert server.must_end(0)
+    server._beat.stop()
+    assert not server.must_end(math.inf)
+
+
+# Requests in flight ---------------------------------------------------------------------------
+
+
+def test_report_of_a_worker_that_still_imports_is_empty(make_server):
+    assert make_server().describe_requests() == []
+
+
+async def test_report_is_made_in_the_loop_while_that_turns(make_server, monkeypatch):
+    threads = []
+    monkeypatch.setattr(worker_server, "LOOP_ANSWER_S", 20)
+    server = make_server()
+    server._loop = asyncio.get_running_loop()
+    monkeypatch.setattr(
+        server, "_describe_requests", lambda: threads.append(threading.current_thread()) or ["a"]
+    )
+    assert await asyncio.to_thread(server.describe_requests) == ["a"]
+    assert threads == [threading.main_thread()]
