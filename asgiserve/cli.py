@@ -157,14 +157,17 @@ def check(config: Config) -> None:
 
     Raises:
         ConfigError: something would fail.
+        StartupError: a file of TLS cannot be read.
     """
     from asgiserve.log import configure_logging
     from asgiserve.server.app_loader import check_env_file
     from asgiserve.server.event_loop import choose_loop_factory
+    from asgiserve.server.tls import TlsSettings
 
     configure_logging(config)
     check_env_file(config)
     choose_loop_factory(config)
+    TlsSettings.from_config(config)
 
 
 def serve(config: Config, reread: Callable[[], Config]) -> int:

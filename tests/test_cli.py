@@ -123,6 +123,13 @@ def test_check_config_does_not_import_the_application(run):
     assert run("no_such_module:app", "--check-config") == (0, "", "")
 
 
+def test_check_config_reads_certificates(run, directory):
+    (directory / "certificate.pem").write_text("")
+    status, _, err = run("main:app", "--check-config", "--ssl-certfile", "certificate.pem")
+    assert status == 2
+    assert "ssl_certfile: there is no certificate" in err
+
+
 def test_check_config_finds_what_is_missing(run, directory, monkeypatch):
     (directory / "app.env").touch()
     monkeypatch.setitem(sys.modules, "dotenv", None)

@@ -74,7 +74,7 @@ class TlsSettings:
         except AsgiserveError as error:
             logger.error("Keeping the TLS certificates that are in use: %s", error)
             return False
-        logger.info("Reloaded the TLS certificates")
+        logger.info("Reloaded the TLS certificates (pid %d)", os.getpid())
         return True
 
     async def watch(self, interval_s: float = WATCH_INTERVAL_S) -> None:
