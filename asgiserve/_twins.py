@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         flow_control,
         http1_connection,
         http1_cycle,
+        http1_ends,
         ws_connection,
         ws_wire_cycle,
     )
@@ -46,6 +47,7 @@ __all__ = [
     "header_fields",
     "http1_connection",
     "http1_cycle",
+    "http1_ends",
     "http1_framing",
     "http1_head",
     "http1_parser",
@@ -73,6 +75,7 @@ TWINNED = {
     "flow_control": "asgiserve.connection.flow_control",
     "header_fields": "asgiserve.codecs.header_fields",
     "http1_connection": "asgiserve.connection.http1_connection",
+    "http1_ends": "asgiserve.connection.http1_ends",
     "http1_cycle": "asgiserve.connection.http1_cycle",
     "http1_framing": "asgiserve.codecs.http1_framing",
     "http1_head": "asgiserve.codecs.http1_head",

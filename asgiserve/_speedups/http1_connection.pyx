@@ -3,13 +3,11 @@
 
 from asgiserve._speedups.context cimport WorkerContext
 from asgiserve._speedups.flow_control cimport ReadGate
-from asgiserve._speedups.http1_cycle cimport CycleOwner, Http1Cycle
-from asgiserve._speedups.http1_framing cimport frame_error
+from asgiserve._speedups.http1_cycle cimport Http1Cycle
+from asgiserve._speedups.http1_ends cimport Http1Ends, Phase
 from asgiserve._speedups.http1_head cimport RequestHead
 from asgiserve._speedups.http1_parser cimport RequestParser
 from asgiserve._speedups.scope cimport ScopeFactory
-
-import logging
 
 from asgiserve._speedups.context import to_ticks
 from asgiserve._speedups.ws_connection import WsConnection
@@ -25,21 +23,17 @@ from asgiserve.connection.request_queue import shed
 from asgiserve.connection.tls_info import add_tls
 from asgiserve.errors import HttpRequestError
 
-__all__ = ["Http1Connection", "Phase"]
-
-logger = logging.getLogger("asgiserve.error")
+__all__ = ["Http1Connection"]
 
 cdef Py_ssize_t DRAIN_LIMIT_BYTES = 65536
 cdef int EOF_GRACE_TICKS = to_ticks(0.5)
-cdef int LINGER_TICKS = to_ticks(2.0)
-cdef int QUIET_TICKS = to_ticks(1.0)
 
 
-cdef class Http1Connection(CycleOwner):
+cdef class Http1Connection(Http1Ends):
     """One HTTP/1.1 connection of *worker*."""
 
     def __init__(self, WorkerContext worker, addresses=None):
-        CycleOwner.__init__(self, worker)
+        Http1Ends.__init__(self, worker)
         self._addresses = addresses
         self._parser = RequestParser(
             self, worker.max_target_bytes, worker.max_head_bytes, worker.max_fields
@@ -238,13 +232,6 @@ cdef class Http1Connection(CycleOwner):
         """The request that is being served; None between requests."""
         return self._cycle
 
-    def start_draining(self):
-        """Close the connection as soon as it owes no answer, and nothing happens on it."""
-        if self._phase == Phase.NEW or self._phase == Phase.IDLE:
-            self._close_when_quiet()
-        elif self._phase == Phase.DRAIN:
-            self._linger()
-
     def tell_disconnect(self):
         """Tell an application that is still at it to come to an end."""
         cdef Http1Cycle cycle = self._cycle
@@ -258,11 +245,6 @@ cdef class Http1Connection(CycleOwner):
             self.write_gate.wake()
         else:
             cycle.tell_disconnect()
-
-    def abort(self):
-        """Close at once; what has not been sent is lost."""
-        self._enter(Phase.CLOSED)
-        self._transport.abort()
 
     def on_tick(self):
         """One tick of the worker's timer has passed."""
@@ -287,22 +269,7 @@ cdef class Http1Connection(CycleOwner):
         """The request has waited too long for its turn."""
         self._refuse(shed("the server has been at its limit of concurrent requests for too long"))
 
-    # Phases and time-outs.
-
-    cdef int _enter(self, Phase phase) except -1:
-        cdef WorkerContext worker = self.worker
-        cdef Phase previous = self._phase
-        self._phase = phase
-        if phase == Phase.IDLE:
-            self._read_ticks = QUIET_TICKS if worker.is_draining else worker.keep_alive_ticks
-        elif phase == Phase.REQUEST or phase == Phase.DRAIN:
-            self._read_ticks = worker.body_ticks
-        elif phase == Phase.NEW or (phase == Phase.HEAD and previous != Phase.NEW):
-            # The deadline is absolute: on a new connection it runs from its beginning.
-            self._read_ticks = worker.header_ticks
-        elif phase != Phase.HEAD:
-            self._read_ticks = LINGER_TICKS if phase == Phase.LINGER else 0
-        return 0
+    # Time-outs.
 
     cdef int _on_read_timeout(self) except -1:
         if self._phase == Phase.HEAD:
@@ -318,14 +285,6 @@ cdef class Http1Connection(CycleOwner):
     cdef int _tell_end_of_input(self) except -1:
         if self._cycle is not None:
             self._cycle.tell_disconnect()
-        return 0
-
-    cdef int _watch_writing(self) except -1:
-        if self.write_gate.count_stalled_tick() > self.worker.write_ticks:
-            logger.debug("%s - the peer does not read", self.client_text)
-            self.abort()
-        elif self._phase == Phase.CLOSED and self.write_gate.has_lingered(LINGER_TICKS):
-            self.abort()
         return 0
 
     # Serving.
@@ -408,97 +367,7 @@ cdef class Http1Connection(CycleOwner):
         if self._is_eof and not self._parser.count_buffered():
             self._close_unless_serving()
 
-    # Ends.
-
-    cdef int _refuse(self, error) except -1:
-        """Answer a request that is not acceptable, if the wire still allows an answer, and close.
-        """
-        logger.debug("%s - refused with %d: %s", self.client_text, error.status, error.reason)
-        self._is_message_complete = False
-        if self._phase == Phase.DRAIN:
-            self._close()
-        elif self._cycle is not None and self._cycle.has_started_response():
-            self._cut_off()
-        else:
-            self._answer(error)
-        return 0
-
-    cdef int _answer(self, error) except -1:
-        """Answer the current request in the application's stead, and close."""
-        cdef WorkerContext worker = self.worker
-        cdef Http1Cycle cycle = self._cycle
-        cdef bint is_more_expected = True
-        self._cycle = None
-        if cycle is not None:
-            is_more_expected = cycle.head.keep_alive
-            cycle.answer(error)
-            cycle.log_access()
-            cycle.disconnect()
-        else:
-            status = error.status
-            fields = worker.default_fields
-            self.write_gate.write(frame_error(status, error.reason, fields, error.is_head_method))
-            if worker.access_log is not None:
-                worker.access_log.write(self.client_text, "-", b"-", "1.1", status, 0, 0.0)
-        self._close_after_response(is_more_expected)
-        return 0
-
-    cdef int _cut_off(self) except -1:
-        """End a response that cannot be completed so that the client can tell."""
-        cdef Http1Cycle cycle = self._cycle
-        self._cycle = None
-        if cycle is not None:
-            cycle.log_access()
-            cycle.disconnect()
-        if self.framer.ends_by_closing():
-            # An orderly close would be the mark of a complete body.
-            self.abort()
-        else:
-            self._close()
-        return 0
-
-    cdef int _close_after_response(self, bint is_more_expected) except -1:
-        """Close; *is_more_expected* says that the client may have sent another request."""
-        # A stopping server does not wait for clients that might yet speak.
-        if self._is_message_complete and (self.worker.is_draining or not is_more_expected):
-            self._close()
-        else:
-            self._linger()
-        return 0
-
-    cdef int _close_when_quiet(self) except -1:
-        """Close a connection that waits for a request when it has done so for QUIET_TICKS."""
-        cdef WorkerContext worker = self.worker
-        cdef int limit = worker.header_ticks
-        cdef int left_ticks
-        if self._phase == Phase.IDLE:
-            limit = worker.keep_alive_ticks
-        left_ticks = QUIET_TICKS - (limit - self._read_ticks)
-        if left_ticks > 0:
-            self._read_ticks = min(self._read_ticks, left_ticks)
-        else:
-            self._close()
-        return 0
-
     cdef int _close_unless_serving(self) except -1:
         if self._phase == Phase.IDLE or self._phase == Phase.HEAD:
             self._close()
-        return 0
-
-    cdef int _linger(self) except -1:
-        """Close our side and read on for a while (RFC 9112 section 9.6)."""
-        # Over TLS, which has no half of a close, closing reads on in the same way.
-        self._read_gate.update(0)
-        if self._is_eof or not self._transport.can_write_eof():
-            self._close()
-            return 0
-        self._enter(Phase.LINGER)
-        self.write_gate.flush()
-        self._transport.write_eof()
-        return 0
-
-    cdef int _close(self) except -1:
-        self._enter(Phase.CLOSED)
-        self.write_gate.flush()
-        self._transport.close()
         return 0

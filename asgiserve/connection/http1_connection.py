@@ -7,11 +7,8 @@ The state machine of ASGI is not here but in ``asgi/http_cycle.py``, the grammar
 from __future__ import annotations
 
 import asyncio
-import logging
-from typing import Any
 
 from asgiserve.asgi.scope import ScopeFactory
-from asgiserve.codecs.http1_framing import frame_error
 from asgiserve.codecs.http1_head import RequestHead
 from asgiserve.codecs.http1_parser import RequestParser
 from asgiserve.codecs.ws_handshake import Handshake, is_websocket, read_handshake
@@ -27,27 +24,27 @@ from asgiserve.connection.app_errors import (
     log_no_answer,
     log_short_body,
 )
-from asgiserve.connection.context import WorkerContext
+from asgiserve.connection.context import WorkerContext, to_ticks
 from asgiserve.connection.flow_control import ReadGate
-from asgiserve.connection.http1_cycle import CycleOwner, Http1Cycle
-from asgiserve.connection.http1_phase import (
-    DRAIN_LIMIT_BYTES,
-    EOF_GRACE_TICKS,
-    LINGER_TICKS,
-    QUIET_TICKS,
-    Phase,
-)
+from asgiserve.connection.http1_cycle import Http1Cycle
+from asgiserve.connection.http1_ends import Http1Ends, Phase
 from asgiserve.connection.request_queue import shed
 from asgiserve.connection.tls_info import add_tls
 from asgiserve.connection.ws_connection import WsConnection
 from asgiserve.errors import HttpRequestError
 
-__all__ = ["Http1Connection", "Phase"]
+__all__ = ["Http1Connection"]
 
-logger = logging.getLogger("asgiserve.error")
+# An application that answers without reading leaves this much of a body to be read and dropped; a
+# client that sends more than that is told by the connection's end.
+DRAIN_LIMIT_BYTES = 65536
+
+# A client that ended its side may be gone, or wait for its answer. The application is told after
+# a moment, since some frameworks, once told, drop an answer that is nearly ready.
+EOF_GRACE_TICKS = to_ticks(0.5)
 
 
-class Http1Connection(CycleOwner, asyncio.Protocol):
+class Http1Connection(Http1Ends, asyncio.Protocol):
     """One HTTP/1.1 connection of *worker*.
 
     Args:
@@ -57,23 +54,14 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
 
     __slots__ = (
         "_addresses",
-        "_cycle",
         "_drained_bytes",
         "_handshake",
-        "_is_eof",
-        "_is_message_complete",
         "_parser",
-        "_phase",
-        "_read_gate",
-        "_read_ticks",
         "_received_bytes",
         "_scopes",
-        "_transport",
     )
 
-    _read_gate: ReadGate
     _scopes: ScopeFactory
-    _transport: Any
 
     def __init__(self, worker: WorkerContext, addresses: Addresses | None = None) -> None:
         super().__init__(worker)
@@ -81,14 +69,9 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
         self._parser = RequestParser(
             self, worker.max_target_bytes, worker.max_head_bytes, worker.max_fields
         )
-        self._cycle: Http1Cycle | None = None
         self._handshake: Handshake | None = None
-        self._phase = Phase.NEW
-        self._is_eof = False
-        self._is_message_complete = False
         self._received_bytes = 0
         self._drained_bytes = 0
-        self._read_ticks = 0
 
     # asyncio.Protocol
 
@@ -285,13 +268,6 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
         """The request that is being served; None between requests."""
         return self._cycle
 
-    def start_draining(self) -> None:
-        """Close the connection as soon as it owes no answer, and nothing happens on it."""
-        if self._phase is Phase.NEW or self._phase is Phase.IDLE:
-            self._close_when_quiet()
-        elif self._phase is Phase.DRAIN:
-            self._linger()
-
     def tell_disconnect(self) -> None:
         """Tell an application that is still at it to come to an end.
 
@@ -309,11 +285,6 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
             self.write_gate.wake()
         else:
             cycle.tell_disconnect()
-
-    def abort(self) -> None:
-        """Close at once; what has not been sent is lost."""
-        self._enter(Phase.CLOSED)
-        self._transport.abort()
 
     def on_tick(self) -> None:
         """One tick of the worker's timer has passed."""
@@ -338,20 +309,7 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
         """The request has waited too long for its turn."""
         self._refuse(shed("the server has been at its limit of concurrent requests for too long"))
 
-    # Phases and time-outs.
-
-    def _enter(self, phase: Phase) -> None:
-        worker = self.worker
-        previous, self._phase = self._phase, phase
-        if phase is Phase.IDLE:
-            self._read_ticks = QUIET_TICKS if worker.is_draining else worker.keep_alive_ticks
-        elif phase is Phase.REQUEST or phase is Phase.DRAIN:
-            self._read_ticks = worker.body_ticks
-        elif phase is Phase.NEW or (phase is Phase.HEAD and previous is not Phase.NEW):
-            # The deadline is absolute: on a new connection it runs from its beginning.
-            self._read_ticks = worker.header_ticks
-        elif phase is not Phase.HEAD:
-            self._read_ticks = LINGER_TICKS if phase is Phase.LINGER else 0
+    # Time-outs.
 
     def _on_read_timeout(self) -> None:
         if self._phase is Phase.HEAD:
@@ -366,13 +324,6 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
     def _tell_end_of_input(self) -> None:
         if self._cycle is not None:
             self._cycle.tell_disconnect()
-
-    def _watch_writing(self) -> None:
-        if self.write_gate.count_stalled_tick() > self.worker.write_ticks:
-            logger.debug("%s - the peer does not read", self.client_text)
-            self.abort()
-        elif self._phase is Phase.CLOSED and self.write_gate.has_lingered(LINGER_TICKS):
-            self.abort()
 
     # Serving.
 
@@ -450,87 +401,6 @@ class Http1Connection(CycleOwner, asyncio.Protocol):
         if self._is_eof and not self._parser.buffered:
             self._close_unless_serving()
 
-    # Ends.
-
-    def _refuse(self, error: HttpRequestError) -> None:
-        """Answer a request that is not acceptable, if the wire still allows it, and close."""
-        logger.debug("%s - refused with %d: %s", self.client_text, error.status, error.reason)
-        self._is_message_complete = False
-        if self._phase is Phase.DRAIN:
-            self._close()
-        elif self._cycle is not None and self._cycle.is_response_started:
-            self._cut_off()
-        else:
-            self._answer(error)
-
-    def _answer(self, error: HttpRequestError) -> None:
-        """Answer the current request in the application's stead, and close."""
-        worker = self.worker
-        cycle, self._cycle = self._cycle, None
-        is_more_expected = True
-        if cycle is not None:
-            is_more_expected = cycle.head.keep_alive
-            cycle.answer(error)
-            cycle.log_access()
-            cycle.disconnect()
-        else:
-            status = error.status
-            fields = worker.default_fields
-            self.write_gate.write(frame_error(status, error.reason, fields, error.is_head_method))
-            if worker.access_log is not None:
-                worker.access_log.write(self.client_text, "-", b"-", "1.1", status, 0, 0.0)
-        self._close_after_response(is_more_expected)
-
-    def _cut_off(self) -> None:
-        """End a response that cannot be completed so that the client can tell."""
-        cycle, self._cycle = self._cycle, None
-        if cycle is not None:
-            cycle.log_access()
-            cycle.disconnect()
-        if self.framer.is_close_delimited:
-            # An orderly close would be the mark of a complete body.
-            self.abort()
-        else:
-            self._close()
-
-    def _close_after_response(self, is_more_expected: bool) -> None:
-        """Close; *is_more_expected* says that the client may have sent another request."""
-        # A stopping server does not wait for clients that might yet speak.
-        if self._is_message_complete and (self.worker.is_draining or not is_more_expected):
-            self._close()
-        else:
-            self._linger()
-
-    def _close_when_quiet(self) -> None:
-        """Close a connection that waits for a request when it has done so for QUIET_TICKS."""
-        worker = self.worker
-        limit = worker.keep_alive_ticks if self._phase is Phase.IDLE else worker.header_ticks
-        left_ticks = QUIET_TICKS - (limit - self._read_ticks)
-        if left_ticks > 0:
-            self._read_ticks = min(self._read_ticks, left_ticks)
-        else:
-            self._close()
-
     def _close_unless_serving(self) -> None:
         if self._phase is Phase.IDLE or self._phase is Phase.HEAD:
             self._close()
-
-    def _linger(self) -> None:
-        """Close our side and read on for a while (RFC 9112 section 9.6).
-
-        Closing a socket that has unread input resets the connection, and the reset may overtake the
-        answer.
-        """
-        # Over TLS, which has no half of a close, closing reads on in the same way.
-        self._read_gate.update(0)
-        if self._is_eof or not self._transport.can_write_eof():
-            self._close()
-            return
-        self._enter(Phase.LINGER)
-        self.write_gate.flush()
-        self._transport.write_eof()
-
-    def _close(self) -> None:
-        self._enter(Phase.CLOSED)
-        self.write_gate.flush()
-        self._transport.close()
