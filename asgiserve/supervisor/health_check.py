@@ -56,7 +56,9 @@ class HealthCheck:
         if pulse is None:
             return
         if pulse.is_late:
-            logger.warning("%s goes on after %.1f s", worker, pulse.silence_s(now_s))
+            logger.warning(
+                "%s goes on after having stood still for %.1f s", worker, pulse.silence_s(now_s)
+            )
         pulse.beat(now_s)
 
     def forgive(self, workers: Iterable[PoolWorker], seconds: float, now_s: float) -> None:
@@ -88,12 +90,12 @@ class HealthCheck:
         silence_s = pulse.silence_s(now_s)
         if verdict is Verdict.LATE:
             logger.warning(
-                "%s does not beat: its event loop stands since %.1f s", worker, silence_s
+                "%s is late: its event loop has stood still for %.1f s", worker, silence_s
             )
             self._witness.explain(worker)
             return
         logger.error(
-            "%s is stuck: its event loop stands since %.1f s, and the process %s; replacing it",
+            "%s is stuck: its event loop has stood still for %.1f s, and it %s; replacing it",
             worker,
             silence_s,
             "computes" if pulse.is_busy(now_s) else "uses no CPU time",

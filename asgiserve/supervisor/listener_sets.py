@@ -41,8 +41,11 @@ class ListenerSets:
 
     @property
     def texts(self) -> list[str]:
-        """How the log names the addresses."""
-        return [listener.text for listener in self._sets[0]]
+        """The addresses as clients write them."""
+        texts = [listener.text for listener in self._sets[0]]
+        if self._config.is_ssl:
+            return [text.replace("http://", "https://", 1) for text in texts]
+        return texts
 
     @property
     def fds(self) -> list[int]:

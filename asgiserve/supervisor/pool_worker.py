@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 # What a worker gets beyond its grace period to cancel, to unwind, and to end its interpreter.
-EXIT_MARGIN_S = 5.0
+EXIT_MARGIN_S = 3.0
 
 
 class State(Enum):

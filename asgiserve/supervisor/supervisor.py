@@ -292,7 +292,8 @@ class Supervisor:
                 except StartupError as error:
                     logger.error("%s", error)
             self._inheritance.tell_ready()
-        status = f"{', '.join(self._listeners.texts)} with {self._crew.pool.size} workers"
+        size = self._crew.pool.size
+        status = f"{', '.join(self._listeners.texts)} with {size} worker{'s' * (size > 1)}"
         logger.info(
             "asgiserve %s serves %s (supervisor pid %d); press CTRL+C to stop",
             __version__,
