@@ -18,7 +18,7 @@ from asgiserve._twins import Column
 from asgiserve.config import Config
 from asgiserve.supervisor.channel import Channel
 from asgiserve.supervisor.order import ListenerOrder, WorkerOrder
-from asgiserve.supervisor.worker_process import make_command
+from asgiserve.supervisor.worker_process import held_signals, make_command
 from tests.columns import environment_of
 from tests.e2e.waiting import DEADLINE_S, wait_until
 
@@ -43,7 +43,7 @@ class RealWorker:
             stacks_fd=self.stacks.fileno(),
         )
         fds = [theirs.fileno(), self.listener.fileno(), self.stacks.fileno()]
-        with self.log_path.open("wb") as log:
+        with self.log_path.open("wb") as log, held_signals():
             self.process = subprocess.Popen(
                 make_command(theirs.fileno()),
                 cwd=work_dir,
