@@ -329,6 +329,9 @@ class Config(ProcessOptions, TlsOptions):
         return super().__new__(cls)
 
     def __post_init__(self) -> None:
+        if self.workers is None and parse_option("reload", self.reload):
+            # What the environment says of workers is meant for production.
+            object.__setattr__(self, "workers", 1)
         for name in OPTIONS:
             object.__setattr__(self, name, parse_option(name, getattr(self, name)))
         _check_conflicts(self)

@@ -282,3 +282,11 @@ def test_bind_address_is_read(text, address):
 def test_malformed_bind_address_is_refused(text):
     with pytest.raises(ValueError, match="is not HOST:PORT"):
         parse_bind_address(text)
+
+
+def test_reloading_has_one_worker_whatever_the_environment_says(monkeypatch):
+    monkeypatch.setenv("WEB_CONCURRENCY", "4")
+    assert Config(APP).workers == 4
+    assert Config(APP, reload=True).workers == 1
+    with pytest.raises(ConfigError, match="reload and workers"):
+        Config(APP, reload=True, workers=4)
