@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 from collections.abc import Iterator
 from logging.handlers import WatchedFileHandler
+from typing import TYPE_CHECKING
 
-__all__ = ["find_handlers", "reopen_log_files"]
+if TYPE_CHECKING:
+    from asgiserve.server.privileges import Identity
+
+__all__ = ["find_handlers", "give_log_files", "reopen_log_files"]
 
 logger = logging.getLogger("asgiserve.error")
 
@@ -30,6 +35,26 @@ def reopen_log_files() -> None:
             )
     if reopened:
         logger.info("Reopened %d log files", reopened)
+
+
+def give_log_files(owner: Identity | None) -> None:
+    """Give the log files of this process's user to *owner*, whose processes will open them again.
+
+    Files that are another's already stay so, and what is no file at all.
+    """
+    if owner is None:
+        return
+    for handler in find_handlers():
+        if not isinstance(handler, logging.FileHandler) or handler.stream is None:
+            continue
+        try:
+            fd = handler.stream.fileno()
+            found = os.fstat(fd)
+            if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
+                owner.own(fd)
+        except OSError as error:
+            reason = error.strerror or error
+            logger.error("Cannot give log file %s away: %s", handler.baseFilename, reason)
 
 
 def find_handlers() -> Iterator[logging.Handler]:

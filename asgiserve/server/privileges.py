@@ -31,17 +31,22 @@ class Identity:
     gid: int | None
     login: str = ""
 
-    def own(self, path: str) -> None:
-        """Give the file at *path* to the user and group; a no-op where they have it.
+    def own(self, file: str | int) -> None:
+        """Give *file* to the user and group; a no-op where they have it.
+
+        Args:
+            file: a path, of which a link at the end is not followed, or a file descriptor.
 
         Raises:
             OSError: the process has not the right to.
         """
-        found = os.stat(path, follow_symlinks=False)
+        # For a descriptor there is no link that could be followed.
+        is_followed = isinstance(file, int)
+        found = os.stat(file, follow_symlinks=is_followed)
         uid = found.st_uid if self.uid is None else self.uid
         gid = found.st_gid if self.gid is None else self.gid
         if (uid, gid) != (found.st_uid, found.st_gid):
-            os.chown(path, uid, gid, follow_symlinks=False)
+            os.chown(file, uid, gid, follow_symlinks=is_followed)
 
     def assume(self) -> None:
         """Become the user and group, for good, in all threads of the process.

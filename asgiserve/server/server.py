@@ -28,7 +28,7 @@ from asgiserve.server.app_loader import load_app
 from asgiserve.server.draining import drain
 from asgiserve.server.event_loop import choose_loop_factory, name_loop
 from asgiserve.server.exit_guard import guard_exit
-from asgiserve.server.log_files import reopen_log_files
+from asgiserve.server.log_files import give_log_files, reopen_log_files
 from asgiserve.server.pid_file import PidFile
 from asgiserve.server.privileges import apply_umask, find_identity
 from asgiserve.server.signals import (
@@ -303,6 +303,7 @@ class Server:
             pid_file = PidFile(self.config.pid)
             pid_file.claim(owner=identity)
             undo.callback(pid_file.release)
+        give_log_files(identity)
         if identity is not None:
             identity.assume()
 

@@ -22,20 +22,20 @@ from typing import TYPE_CHECKING
 from asgiserve.errors import ConfigError, StartupError
 from asgiserve.log import configure_logging
 from asgiserve.server import systemd
-from asgiserve.server.log_files import reopen_log_files
+from asgiserve.server.log_files import give_log_files, reopen_log_files
 from asgiserve.server.pid_file import PidFile
-from asgiserve.server.privileges import apply_umask
+from asgiserve.server.privileges import apply_umask, find_identity
 from asgiserve.server.process_title import set_process_title
 from asgiserve.supervisor.crew import Crew
 from asgiserve.supervisor.listener_sets import ListenerSets
 from asgiserve.supervisor.signal_pipe import SignalPipe
-from asgiserve.supervisor.takeover import Inheritance, Takeover, current_directory, is_successor
+from asgiserve.supervisor.takeover import Inheritance, Takeover, current_directory
 from asgiserve.version import __version__
 
 if TYPE_CHECKING:
     from asgiserve.config import Config
 
-__all__ = ["needs_supervisor", "supervise"]
+__all__ = ["supervise"]
 
 logger = logging.getLogger("asgiserve.error")
 
@@ -53,17 +53,6 @@ FIXED_OPTIONS = (
 )
 # What still means something to a supervisor that stops; not all systems have these.
 STOPPING_SIGNALS = ("SIGCHLD", "SIGINT", "SIGTERM")
-
-
-def needs_supervisor(config: Config) -> bool:
-    """Whether *config* takes a supervisor, as opposed to one process that serves."""
-    return (
-        (config.workers or 1) > 1
-        or config.preload
-        or config.worker_max_lifetime is not None
-        or config.worker_max_rss is not None
-        or is_successor()
-    )
 
 
 def supervise(config: Config, reread: Callable[[], Config] | None = None) -> int:
@@ -112,7 +101,11 @@ class Supervisor:
         self._config = config
         self._reread = reread
         self._directory = current_directory()
+        # Who the workers are.
+        self._worker_identity = find_identity(config)
         self._takeover: Takeover | None = None
+        # What systemd shows.
+        self._status = ""
         self._watchdog_s = systemd.watchdog_interval_s()
         self._next_watchdog_s = 0.0
         self._is_stopping = False
@@ -128,6 +121,7 @@ class Supervisor:
             signal.SIGUSR2: self._begin_takeover,
         }
         configure_logging(config)
+        give_log_files(self._worker_identity)
 
     def run(self) -> int:
         """As `supervise`."""
@@ -207,17 +201,19 @@ class Supervisor:
     def _restart(self) -> None:
         """Read configuration, log files and certificates again, and replace the workers."""
         config = self._config
+        systemd.notify_reloading()
         try:
             if self._reread is not None:
                 config = self._keep_fixed(self._reread())
+                self._worker_identity = find_identity(config)
                 configure_logging(config)
             if config.preload:
                 self._load_app(config)
         except (ConfigError, StartupError) as error:
             configure_logging(self._config)
             logger.error("Everything stays as it was: %s", error)
+            systemd.notify_ready(self._status)
             return
-        systemd.notify_reloading()
         self._config = config
         self._reopen_logs()
         # The workers of now serve on until their turn has come, which may never be.
@@ -229,6 +225,7 @@ class Supervisor:
 
     def _reopen_logs(self) -> None:
         reopen_log_files()
+        give_log_files(self._worker_identity)
         self._crew.send("reopen_logs")
 
     def _keep_fixed(self, config: Config) -> Config:
@@ -247,6 +244,9 @@ class Supervisor:
     def _begin_takeover(self) -> None:
         if self._takeover is not None:
             logger.error("Process %d is taking over already", self._takeover.pid)
+            return
+        if os.getpid() == 1:
+            logger.error("Process 1 cannot hand over: the container would end with it")
             return
         sets = self._listeners
         try:
@@ -301,10 +301,11 @@ class Supervisor:
             os.getpid(),
         )
         main_pid = None if predecessor is None else os.getpid()
-        systemd.notify_ready(f"Serves {status}", main_pid=main_pid)
+        self._status = f"Serves {status}"
+        systemd.notify_ready(self._status, main_pid=main_pid)
 
     def _on_restarted(self) -> None:
-        systemd.notify_ready()
+        systemd.notify_ready(self._status)
 
     def _feed_watchdog(self) -> None:
         now_s = time.monotonic()

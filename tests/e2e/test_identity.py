@@ -3,6 +3,7 @@
 import json
 import os
 import pwd
+import signal
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,13 +27,14 @@ PR_CAPBSET_DROP, PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP = 24, 28, 4
 libc = ctypes.CDLL(None, use_errno=True)
 if libc.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0):
     raise OSError(ctypes.get_errno(), "securebits")
-for number in sys.argv[1].split(","):
+for number in filter(None, sys.argv[1].split(",")):
     if libc.prctl(PR_CAPBSET_DROP, int(number), 0, 0, 0):
         raise OSError(ctypes.get_errno(), "bounding set")
 os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
 """
 CAP_DAC_OVERRIDE, CAP_SETGID, CAP_SETUID = 1, 6, 7
 KEEP_READING = ("-c", LIMIT_ROOT, f"{CAP_DAC_OVERRIDE}")
+KEEP_ALL = ("-c", LIMIT_ROOT, "")
 LOSE_RIGHTS = ("-c", LIMIT_ROOT, f"{CAP_SETGID},{CAP_SETUID}")
 SITE = ("-m", "asgiserve", "identity_site:app")
 
@@ -150,6 +152,53 @@ def test_right_that_is_missing_is_status_3_in_one_line(start_server):
     (line,) = server.log().splitlines()
     assert "cannot serve as user nobody" in line
     assert "operation not permitted" in line
+
+
+def test_supervisor_stays_root_and_its_workers_are_the_user(start_server, nobody):
+    command = (*KEEP_READING, *SITE, "--port", "0", "--workers", "2", "--user", "nobody")
+    server = start_server(*command)
+    told = tell(server)
+    assert told["now"]["uid"] == told["at_import"]["uid"] == nobody.pw_uid
+    assert told["pid"] != server.pid
+    status = Path(f"/proc/{server.pid}/status").read_text()
+    assert "\nUid:\t0\t0\t0\t0\n" in status
+    assert server.terminate() == 0
+
+
+LOG_CONFIG = """\
+version = 1
+[handlers.file]
+class = "logging.FileHandler"
+filename = "access.log"
+[loggers."asgiserve.access"]
+handlers = ["file"]
+level = "INFO"
+[handlers.stderr]
+class = "logging.StreamHandler"
+[loggers."asgiserve.error"]
+handlers = ["stderr"]
+level = "INFO"
+"""
+
+
+def test_log_files_that_were_moved_are_opened_anew_by_workers_of_the_user(start_server, nobody):
+    command = (*KEEP_ALL, *SITE, "--port", "0", "--workers", "2", "--user", "nobody")
+    files = {"log.toml": LOG_CONFIG}
+    server = start_server(*command, "--log-config", "log.toml", files=files)
+    path = server.work_dir / "access.log"
+    assert path.stat().st_uid == nobody.pw_uid
+    path.rename(server.work_dir / "access.log.1")
+    server.send_signal(signal.SIGUSR1)
+
+    def is_written():
+        tell(server)
+        return path.exists() and '"GET / HTTP/1.1" 200' in path.read_text()
+
+    wait_until(is_written, "a line of a worker in the new file")
+    # By which they may open it, since the supervisor has made it.
+    assert path.stat().st_uid == nobody.pw_uid
+    assert "Cannot" not in server.log()
+    assert server.terminate() == 0
 
 
 def test_user_that_is_not_there_is_status_2_in_one_line(start):

@@ -139,6 +139,43 @@ def test_service_manager_is_told_of_a_reload(start_server, manager):
     assert server.terminate() == 0
 
 
+def test_service_manager_hears_of_a_supervisor_and_not_of_its_workers(start_server, manager):
+    environment = {"NOTIFY_SOCKET": manager.path}
+    server = start_server(*SITE, "--port", "0", "--workers", "2", environment=environment)
+    ready, status = manager.receive()
+    assert ready == "READY=1"
+    assert status == f"STATUS=Serves {server.url} with 2 workers"
+    server.send_signal(signal.SIGHUP)
+    assert manager.receive()[0] == "RELOADING=1"
+    assert manager.receive() == ["READY=1", status]
+    assert server.terminate() == 0
+    assert manager.receive()[0] == "STOPPING=1"
+
+
+def test_service_manager_hears_the_end_of_a_reload_that_is_refused(start_server, manager):
+    environment = {"NOTIFY_SOCKET": manager.path}
+    files = {"asgiserve.toml": "workers = 2\nport = 0\n"}
+    server = start_server(*SITE, environment=environment, files=files)
+    ready = manager.receive()
+    (server.work_dir / "asgiserve.toml").write_text("workers = 0\n")
+    server.send_signal(signal.SIGHUP)
+    assert manager.receive()[0] == "RELOADING=1"
+    assert manager.receive() == ready
+    assert "Everything stays as it was: " in server.log()
+    assert server.terminate() == 0
+
+
+def test_passed_sockets_are_served_by_workers(start_server):
+    with socket.create_server(("127.0.0.1", 0)) as tcp:
+        fd = tcp.fileno()
+        command = ("-c", PASS_SOCKETS, str(fd), *SITE, "--workers", "2")
+        server = start_server(*command, inherited_fds=(fd,))
+        assert "(systemd a)" in server.log()
+        with RawClient(tcp.getsockname()) as raw:
+            assert raw.get("/hello").status == 200
+        assert server.terminate() == 0
+
+
 def test_service_manager_hears_nothing_of_a_server_that_cannot_start(start_server, manager):
     environment = {"NOTIFY_SOCKET": manager.path}
     server = start_server("-m", "asgiserve", "no_such:app", wait=False, environment=environment)

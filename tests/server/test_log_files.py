@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from asgiserve.server.log_files import find_handlers, reopen_log_files
+from asgiserve.server.log_files import find_handlers, give_log_files, reopen_log_files
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="a file that is open cannot be moved on Windows"
@@ -116,3 +117,46 @@ def test_handlers_of_all_loggers_are_found_once(log, path):
     finally:
         other.removeHandler(handler)
     assert set(logging.getLogger().handlers) <= set(find_handlers())
+
+
+class Owner:
+    """Stands for a user, and remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.inodes: list[int] = []
+
+    def own(self, fd: int) -> None:
+        self.inodes.append(os.fstat(fd).st_ino)
+
+
+def test_files_are_given_to_who_will_open_them_again(log, path):
+    log.addHandler(logging.FileHandler(path))
+    owner = Owner()
+    give_log_files(owner)
+    assert path.stat().st_ino in owner.inodes
+
+
+def test_files_of_another_user_are_not_given_away(log, path, monkeypatch):
+    log.addHandler(logging.FileHandler(path))
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    owner = Owner()
+    give_log_files(owner)
+    assert owner.inodes == []
+
+
+def test_what_is_no_file_is_not_given_away(log):
+    log.addHandler(logging.FileHandler(os.devnull))
+    owner = Owner()
+    give_log_files(owner)
+    assert os.stat(os.devnull).st_ino not in owner.inodes
+
+
+def test_file_that_cannot_be_given_away_is_logged(log, path, monkeypatch, caplog):
+    class Refuser:
+        def own(self, fd):
+            raise PermissionError(1, "Operation not permitted")
+
+    log.addHandler(logging.FileHandler(path))
+    monkeypatch.setattr(logging.getLogger("asgiserve.error"), "propagate", True)
+    give_log_files(Refuser())
+    assert f"Cannot give log file {path} away: Operation not permitted" in caplog.text

@@ -143,8 +143,14 @@ def test_file_of_the_user_already_needs_no_right(tmp_path, monkeypatch):
 
 @as_root
 def test_file_is_given_to_the_user(tmp_path):
-    Identity(54321, 54322).own(str(tmp_path))
-    assert (tmp_path.stat().st_uid, tmp_path.stat().st_gid) == (54321, 54322)
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path)
+    Identity(54321, 54322).own(str(link))
+    assert (link.lstat().st_uid, link.lstat().st_gid) == (54321, 54322)
+    assert tmp_path.stat().st_uid == 0
+    with (tmp_path / "file").open("w") as file:
+        Identity(54321, 54322).own(file.fileno())
+        assert os.fstat(file.fileno()).st_uid == 54321
 
 
 def test_umask_is_set_when_it_is_given():
