@@ -11,6 +11,8 @@ from asgiserve._speedups.http1_head cimport RequestHead
 from asgiserve._speedups.http1_parser cimport RequestSink
 from asgiserve._speedups.http_cycle cimport HttpCycle
 
+from asgiserve.connection.addresses import forwarded_text
+
 __all__ = ["CycleOwner", "Http1Cycle"]
 
 cdef int CLIENT_CLOSED_REQUEST = 499
@@ -81,7 +83,9 @@ cdef class Http1Cycle(HttpCycle):
         cdef AccessLines access_log = owner.worker.access_log
         if access_log is not None:
             access_log.add_line(
-                owner.client_text,
+                forwarded_text(self.scope, owner.client_text)
+                if head.is_forwarded
+                else owner.client_text,
                 head.method,
                 head.target,
                 head.http_version,

@@ -37,5 +37,6 @@ cdef class WsWireCycle(WsCycle):
     cpdef object answer(self, int status, str reason)
     cpdef object on_tick(self)
     cpdef object log_end(self, int code)
+    cdef str _client_text(self)
     cdef int _log_answer(self, int status, long long body_bytes) except -1
     cdef list _frame(self, data)

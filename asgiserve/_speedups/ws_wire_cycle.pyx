@@ -22,6 +22,7 @@ from asgiserve._speedups.ws_messages cimport MessageSink
 from asgiserve._speedups.context import to_ticks
 from asgiserve.codecs.ws_deflate import Deflater
 from asgiserve.codecs.ws_handshake import frame_accept
+from asgiserve.connection.addresses import forwarded_text
 
 __all__ = ["WsOwner", "WsWireCycle"]
 
@@ -95,7 +96,7 @@ cdef class WsWireCycle(WsCycle):
             return None
         self._is_logged = True
         access_log.write_websocket_end(
-            self._owner.client_text,
+            self._client_text(),
             self.head.target,
             code,
             self.received_messages,
@@ -103,13 +104,17 @@ cdef class WsWireCycle(WsCycle):
             perf_counter() - self.started_s,
         )
 
+    cdef str _client_text(self):
+        cdef str client_text = self._owner.client_text
+        return forwarded_text(self.scope, client_text) if self.head.is_forwarded else client_text
+
     cdef int _log_answer(self, int status, long long body_bytes) except -1:
         cdef WorkerContext worker = self._owner.worker
         self._status = status
         worker.requests_total += 1
         if worker.access_log is not None:
             worker.access_log.write(
-                self._owner.client_text,
+                self._client_text(),
                 self.head.method,
                 self.head.target,
                 self.head.http_version,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Addresses", "address_pair", "address_text", "local_address"]
+__all__ = ["Addresses", "address_pair", "address_text", "forwarded_text", "local_address"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +41,17 @@ def address_text(client: tuple[str, int] | None, server: tuple[str, int | None] 
         return f"{client[0]}:{client[1]}"
     # A peer that has gone at once has no address any more.
     return "unknown" if server and server[1] is not None else "unix"
+
+
+def forwarded_text(scope: dict[str, Any] | None, peer_text: str) -> str:
+    """How logs name the client of a request that a proxy has passed on.
+
+    Args:
+        scope: by now with the client that trusted proxies tell; None: it was never made.
+        peer_text: the proxy, or whoever pretends to be one.
+    """
+    client = None if scope is None else scope.get("client")
+    # An application may have put anything there.
+    if isinstance(client, (tuple, list)) and len(client) == 2:
+        return f"{client[0]}:{client[1]}"
+    return peer_text

@@ -15,6 +15,7 @@ from asgiserve.asgi.waits import Waiters
 from asgiserve.codecs.http1_framing import ResponseFramer, frame_error, frame_informational
 from asgiserve.codecs.http1_head import RequestHead
 from asgiserve.codecs.http1_parser import RequestSink
+from asgiserve.connection.addresses import forwarded_text
 from asgiserve.connection.context import WorkerContext
 from asgiserve.connection.flow_control import WriteGate
 from asgiserve.errors import HttpRequestError
@@ -101,7 +102,9 @@ class Http1Cycle(HttpCycle):
         if access_log is not None:
             head = self.head
             access_log.write(
-                owner.client_text,
+                forwarded_text(self.scope, owner.client_text)
+                if head.is_forwarded
+                else owner.client_text,
                 head.method,
                 head.target,
                 head.http_version,

@@ -18,6 +18,7 @@ from asgiserve.codecs.ws_frames import (
 )
 from asgiserve.codecs.ws_handshake import frame_accept
 from asgiserve.codecs.ws_messages import MessageSink
+from asgiserve.connection.addresses import forwarded_text
 from asgiserve.connection.context import to_ticks
 
 if TYPE_CHECKING:
@@ -122,13 +123,17 @@ class WsWireCycle(WsCycle):
             return
         self._is_logged = True
         access_log.write_websocket_end(
-            self._owner.client_text,
+            self._client_text(),
             self.head.target,
             code,
             self.received_messages,
             self.sent_messages,
             time.perf_counter() - self.started_s,
         )
+
+    def _client_text(self) -> str:
+        client_text = self._owner.client_text
+        return forwarded_text(self.scope, client_text) if self.head.is_forwarded else client_text
 
     def _log_answer(self, status: int, body_bytes: int) -> None:
         owner = self._owner
@@ -137,7 +142,7 @@ class WsWireCycle(WsCycle):
         if owner.worker.access_log is not None:
             head = self.head
             owner.worker.access_log.write(
-                owner.client_text,
+                self._client_text(),
                 head.method,
                 head.target,
                 head.http_version,

@@ -1,6 +1,7 @@
 """The address that clients see, as proxies tell it over real connections."""
 
 import ast
+import re
 
 import pytest
 
@@ -65,6 +66,29 @@ def test_websocket_has_the_address_that_its_client_saw(start, open_raw_websocket
     assert (scope["scheme"], scope["server"]) == ("wss", ("site.example", 443))
     assert [value for name, value in scope["headers"] if name == b"host"] == [b"site.example"]
     assert (scope["root_path"], scope["path"]) == ("/api/v1", "/scope")
+
+
+def test_access_lines_name_the_client_that_a_trusted_proxy_tells(start, open_raw_websocket):
+    server = start()
+    ask_scope(server, "x-forwarded-for: 203.0.113.7")
+    with RawClient(server.address) as raw:
+        raw.get("/mine")
+        port = raw.socket.getsockname()[1]
+    open_raw_websocket(server, "/echo", x_forwarded_for="2001:db8::1").close()
+    server.wait_for_log("WEBSOCKET /echo")
+    assert re.findall(r"(\S+) - \"(\w+) ", server.log()) == [
+        ("203.0.113.7:0", "GET"),
+        (f"127.0.0.1:{port}", "GET"),
+        ("2001:db8::1:0", "GET"),
+        ("2001:db8::1:0", "WEBSOCKET"),
+    ]
+
+
+def test_access_lines_name_a_peer_that_only_pretends_to_be_a_proxy(start):
+    server = start("--forwarded-allow-ips=192.0.2.1")
+    ask_scope(server, "x-forwarded-for: 203.0.113.7")
+    server.wait_for_log("GET /page")
+    assert "203.0.113.7" not in server.log()
 
 
 def test_forwarded_names_the_host(start):
