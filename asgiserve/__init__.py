@@ -33,7 +33,7 @@ def run(app: Any, **options: Any) -> None:
     from asgiserve.errors import StartupError
     from asgiserve.server.process_title import set_process_title
     from asgiserve.server.server import Server
-    from asgiserve.supervisor.supervisor import needs_supervisor, supervise
+    from asgiserve.supervisor.need import needs_supervisor
 
     config = Config(app, **options)
     try:
@@ -42,6 +42,8 @@ def run(app: Any, **options: Any) -> None:
 
             status = run_reloader(config)
         elif needs_supervisor(config):
+            from asgiserve.supervisor.supervisor import supervise
+
             status = supervise(config)
         else:
             set_process_title("server", config)

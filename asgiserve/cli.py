@@ -180,9 +180,11 @@ def serve(config: Config, reread: Callable[[], Config]) -> int:
         from asgiserve.supervisor.reloader import run_reloader
 
         return run_reloader(config)
-    from asgiserve.supervisor.supervisor import needs_supervisor, supervise
+    from asgiserve.supervisor.need import needs_supervisor
 
     if needs_supervisor(config):
+        from asgiserve.supervisor.supervisor import supervise
+
         return supervise(config, reread)
     from asgiserve.server.process_title import set_process_title
     from asgiserve.server.server import Server

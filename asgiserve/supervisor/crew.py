@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import selectors
 import signal
 import sys
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgiserve.server.spread import Spread
 from asgiserve.supervisor.order import WorkerOrder
+from asgiserve.supervisor.orphans import reap_orphans
 from asgiserve.supervisor.pool_worker import PoolWorker, State
 from asgiserve.supervisor.process_pool import ProcessPool
 from asgiserve.supervisor.process_stats import ProcessStats, read_stats
@@ -113,6 +115,8 @@ class Crew:
             self._read(process)
             self.pool.on_exit(worker, status)
             self._discard(process)
+        if os.getpid() == 1:
+            reap_orphans(self._mates)
 
     def tick(self) -> None:
         """Have the pool decide, and log what workers have told."""

@@ -17,14 +17,13 @@ from typing import Any
 
 from asgiserve.errors import StartupError
 from asgiserve.server.sockets import Listener
+from asgiserve.supervisor.need import TAKEOVER_VARIABLE
 from asgiserve.supervisor.pool_worker import describe_end
 
-__all__ = ["Inheritance", "Takeover", "current_directory", "is_successor"]
+__all__ = ["Inheritance", "Takeover", "current_directory"]
 
 logger = logging.getLogger("asgiserve.error")
 
-# Not an option's name: those begin with ASGISERVE_.
-VARIABLE = "_ASGISERVE_TAKEOVER"
 # systemd's, which hold for the old process alone; the new one need not heed the last any more.
 OLD_VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_PID")
 READY = b"ready"
@@ -53,7 +52,7 @@ class Takeover:
             self._process = subprocess.Popen(
                 [sys.executable, *sys.orig_argv[1:]],
                 pass_fds=[write_fd, *fds],
-                env={**environment, VARIABLE: json.dumps(content)},
+                env={**environment, TAKEOVER_VARIABLE: json.dumps(content)},
                 cwd=directory,
             )
         except BaseException:
@@ -118,7 +117,7 @@ class Inheritance:
         Raises:
             StartupError: it is not what the environment says.
         """
-        text = os.environ.pop(VARIABLE, None)
+        text = os.environ.pop(TAKEOVER_VARIABLE, None)
         if text is None:
             return None
         try:
@@ -143,11 +142,6 @@ class Inheritance:
         if file is not None:
             self._files.append((listener, file))
         return listener
-
-
-def is_successor() -> bool:
-    """Whether this process was started to take over."""
-    return VARIABLE in os.environ
 
 
 def current_directory() -> str:

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from asgiserve.server.in_flight import describe_requests
@@ -63,6 +64,15 @@ class WorkerServer(Server):
         await super().startup(sockets)
         if self.started:
             self._channel.send({"kind": "ready"})
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """As `Server.handle_exit`, but that a second signal adds nothing to the first.
+
+        At a stop, service managers send a signal to each process of a service, beside the order
+        that comes from the supervisor.
+        """
+        if self._is_loading or not self.should_exit:
+            super().handle_exit(sig, frame)
 
     def _load_app(self) -> Any:
         # A stop that came this early spares the import.

@@ -157,6 +157,21 @@ def test_requests_in_flight_are_answered_at_sigterm(start, connect):
     assert server.log().count("app: shut down") == 2
 
 
+def test_signal_to_all_processes_at_once_forces_nothing(start, connect):
+    server = start()
+    raw = connect(server)
+    raw.send(b"GET /slow?1 HTTP/1.1\r\nhost: e2e\r\n\r\n")
+    server.wait_for_log("app: slow begins")
+    workers = wait_for_workers(server, 2)
+    server.send_signal(signal.SIGTERM)
+    server.wait_for_log("Stopping 2 workers")
+    for pid in workers:
+        if is_alive(pid):
+            os.kill(pid, signal.SIGTERM)
+    assert raw.read_answer().status == 200
+    assert server.exit_status() == 0
+
+
 def test_second_signal_does_not_wait_for_requests(start, connect):
     server = start()
     raw = connect(server)
