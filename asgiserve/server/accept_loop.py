@@ -59,11 +59,11 @@ FULL_RETRY_S = 0.005
 # A worker with a few connections more than the mean takes more: waiting for others would cost more
 # than it brings while connections come and go.
 MIN_SLACK = 2.0
-SLACK_PER_MEAN = 1 / 32
+SLACK_PER_MEAN = 1 / 16
 # How long a worker leaves connections to others, for each that it has beyond that.
-REST_PER_EXCESS_S = 0.004
+REST_PER_EXCESS_S = 0.001
 MIN_REST_S = 0.001
-MAX_REST_S = 0.02
+MAX_REST_S = 0.005
 # How often a worker says that it is well; far more often than the others forget it.
 BEAT_INTERVAL_S = 0.25
 
