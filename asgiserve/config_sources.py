@@ -149,7 +149,8 @@ def read_config_file(path: str | None) -> tuple[Mapping[str, Any], str]:
     if path:
         return read_table(Path(path))
     for candidate in (Path("asgiserve.toml"), Path("pyproject.toml")):
-        if candidate.is_file():
+        # Path.is_file() raises where the directory is closed to the user.
+        if os.path.isfile(candidate):
             table, source = read_table(candidate)
             if table:
                 return table, source

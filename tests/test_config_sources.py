@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 
 import pytest
@@ -158,6 +159,16 @@ def test_malformed_file_is_refused(empty_directory, text, message):
     with pytest.raises(ConfigError) as caught:
         collect()
     assert str(caught.value).startswith(message)
+
+
+def test_directory_that_is_closed_holds_no_file(empty_directory, monkeypatch):
+    (empty_directory / "asgiserve.toml").write_text("port = 1\n")
+
+    def refuse(*arguments, **options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "stat", refuse)
+    assert collect().values == {}
 
 
 def test_missing_named_file_is_refused():
