@@ -1,0 +1,35 @@
+"""Processes that are left to process 1, or to whom the system is told to leave them to."""
+
+import subprocess
+import sys
+
+import pytest
+
+# A process that becomes what process 1 is to its descendants, and loses a grandchild.
+SCRIPT = """
+import ctypes, os, time
+from asgiserve.supervisor.orphans import reap_orphans
+
+PR_SET_CHILD_SUBREAPER = 36
+assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1) == 0
+child = os.fork()
+if child == 0:
+    if os.fork() == 0:
+        os._exit(7)
+    os._exit(5)
+os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+reaped = reap_orphans({child})
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5, "left to who has started it"
+while not reaped:
+    time.sleep(0.01)
+    reaped = reap_orphans(())
+print(reaped, reap_orphans(()))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="containers are Linux's")
+def test_orphans_are_waited_for_and_own_children_are_left():
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert done.stdout == "1 0\n", done.stderr

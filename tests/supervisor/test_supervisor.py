@@ -1,0 +1,52 @@
+"""What a supervisor refuses before it opens anything, and what SIGHUP cannot change."""
+
+import threading
+
+import pytest
+
+from asgiserve.config import Config
+from asgiserve.errors import ConfigError, StartupError
+from asgiserve.supervisor import supervisor
+from asgiserve.supervisor.supervisor import Supervisor, supervise
+from tests.logging_state import restored_logging
+
+__all__ = ["restored_logging"]
+
+
+async def app(scope, receive, send):
+    """Never called."""
+
+
+def test_application_object_is_refused():
+    with pytest.raises(ConfigError, match="give an import string MODULE:ATTRIBUTE, or preload"):
+        supervise(Config(app, workers=2))
+
+
+def test_platform_without_workers_is_refused(monkeypatch):
+    monkeypatch.setattr(supervisor.sys, "platform", "win32")
+    with pytest.raises(ConfigError, match="this platform allows for one worker"):
+        supervise(Config("main:app", workers=2))
+
+
+def test_other_threads_are_refused():
+    errors = []
+
+    def run():
+        try:
+            supervise(Config("main:app", workers=2))
+        except StartupError as error:
+            errors.append(str(error))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert errors == ["several workers can be run from the main thread only"]
+
+
+@pytest.mark.usefixtures("restored_logging")
+def test_what_is_fixed_is_kept_with_a_warning(caplog):
+    running = Supervisor(Config("main:app", workers=2, port=1234, log_config=None), None)
+    config = running._keep_fixed(Config("main:other", workers=3, port=4321, preload=True))
+    assert (config.app, config.workers) == ("main:other", 3)
+    assert (config.port, config.preload) == (1234, False)
+    assert "Only a new start changes port, preload" in caplog.text
