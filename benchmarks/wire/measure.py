@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from benchmarks.certificate import KeyFiles, make_certificate
 from benchmarks.client import read_answer
 from benchmarks.contenders import CONTENDERS, Contender
 from benchmarks.samples import REQUESTS
@@ -95,32 +97,45 @@ def run_connection(subject: Subject, requests: int, folder: Path) -> None:
         raise ServerError(finished.stderr.strip()[-2000:])
 
 
-def run_server(subject: Subject, requests: int, folder: Path, *, connections: int) -> None:
+def run_server(
+    subject: Subject, requests: int, folder: Path, *, connections: int, is_tls: bool = False
+) -> None:
     """Run a whole server under callgrind and send it *requests* GETs over *connections*."""
     port = find_free_port()
-    command = subject.contender.command(app="benchmarks.apps.raw:hello", port=port)
+    key_files = make_certificate() if is_tls else None
+    command = subject.contender.command(
+        app="benchmarks.apps.raw:hello", port=port, key_files=key_files
+    )
     environment = {**subject.contender.environment, **callgrind.ENVIRONMENT}
-    with ServerProcess(callgrind.wrap_command(command, folder), port, environment=environment):
-        request_in_turns(REQUESTS[subject.request], port, requests // connections, connections)
+    with (
+        ServerProcess(callgrind.wrap_command(command, folder), port, environment=environment),
+        ExitStack() as stack,
+    ):
+        clients = [stack.enter_context(connect(port, key_files)) for _ in range(connections)]
+        request_in_turns(REQUESTS[subject.request], clients, requests // connections)
 
 
-def request_in_turns(request: bytes, port: int, turns: int, connections: int) -> None:
+def connect(port: int, key_files: KeyFiles | None) -> socket.socket:
+    """Connect to 127.0.0.1, by TLS to a server that has *key_files*."""
+    client = socket.create_connection(("127.0.0.1", port), timeout=60)
+    if key_files is None:
+        return client
+    context = ssl.create_default_context(cafile=key_files.certificate)
+    return context.wrap_socket(client, server_hostname="127.0.0.1")
+
+
+def request_in_turns(request: bytes, clients: list[socket.socket], turns: int) -> None:
     """Send the request on each connection, read all the answers, and that again and again."""
-    with ExitStack() as stack:
-        address = ("127.0.0.1", port)
-        clients = [
-            stack.enter_context(socket.create_connection(address, timeout=60))
-            for _ in range(connections)
-        ]
-        for _ in range(turns):
-            for client in clients:
-                client.sendall(request)
-            for client in clients:
-                read_answer(client)
+    for _ in range(turns):
+        for client in clients:
+            client.sendall(request)
+        for client in clients:
+            read_answer(client)
 
 
 FORMS: dict[str, CountRun] = {
     "connection": run_connection,
     "server": partial(run_server, connections=1),
     "server-c64": partial(run_server, connections=64),
+    "server-tls-c64": partial(run_server, connections=64, is_tls=True),
 }
