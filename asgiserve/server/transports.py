@@ -182,9 +182,12 @@ async def refuse_plain(
     tls.report_plain(client)
     await loop.sock_sendall(sock, PLAIN_ANSWER)
     sock.shutdown(socket.SHUT_WR)
-    async with asyncio.timeout(LINGER_S):
-        while await loop.sock_recv(sock, READ_BYTES):
-            pass
+    try:
+        async with asyncio.timeout(LINGER_S):
+            while await loop.sock_recv(sock, READ_BYTES):
+                pass
+    except TimeoutError:
+        pass
 
 
 def describe_peer(sock: socket.socket) -> str:
