@@ -96,7 +96,8 @@ class Channel:
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until ``receive`` gives something, or None; False when *timeout_s* is over."""
-        return self._poll(select.POLLIN, timeout_s)
+        # What came together with the order was read with it.
+        return b"\n" in self._received or self._poll(select.POLLIN, timeout_s)
 
     def send_order(self, order: WorkerOrder) -> None:
         """Send *order* to a process that was spawned; waits only when it is very large.

@@ -118,6 +118,16 @@ def test_order_arrives_before_the_messages(channels):
     assert theirs.receive() == [{"order": "stop"}]
 
 
+def test_message_that_came_with_the_order_is_not_waited_for(channels):
+    ours, theirs = channels
+    ours.send_order(make_order())
+    ours.send({"order": "stop"})
+    theirs.receive_order()
+    assert theirs.wait(0)
+    assert theirs.receive() == [{"order": "stop"}]
+    assert not theirs.wait(0)
+
+
 def test_order_puts_the_path_in_place(channels, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     ours, theirs = channels

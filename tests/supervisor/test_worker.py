@@ -218,6 +218,14 @@ def test_stop_breaks_off_an_import(start_worker):
     assert worker.exit_status() == 0
 
 
+def test_stop_right_behind_the_order_is_obeyed(start_worker):
+    worker = start_worker(wait=False)
+    worker.channel.send_order(worker.order)
+    worker.give("stop")
+    assert worker.exit_status() == 0
+    assert "serves" not in worker.log()
+
+
 def test_retirement_is_told_and_serving_goes_on(start_worker):
     worker = start_worker(limit_max_requests=2)
     worker.get("/")
