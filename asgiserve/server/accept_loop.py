@@ -178,9 +178,7 @@ class AcceptLoop:
             self._enter(Watch.OPEN)
 
     def _rests_on(self) -> bool:
-        """Take some of what the others have left; True if there was anything, and it is still
-        their turn.
-        """
+        """Take some of what the others have left; False when they have left nothing, or should."""
         headroom = self._headroom()
         if headroom >= 0:
             self._leftovers = 1
