@@ -72,6 +72,8 @@ class WorkerServer(Server):
         that comes from the supervisor.
         """
         if self._is_loading or not self.should_exit:
+            # All stop, and the order is on its way; or else nobody has taken this place yet.
+            self.is_replaced = False
             super().handle_exit(sig, frame)
 
     def _load_app(self) -> Any:

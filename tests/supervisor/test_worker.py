@@ -182,9 +182,15 @@ def test_worker_accepts_for_the_drain_delay_unless_others_serve_on(start_worker)
     stopping.give("stop")
     wait_until(lambda: stopping.get("/ready") == b"stopping\n", "readiness to end")
     stopping.give("hurry")
+    # As systemd does it for each process of a service.
+    signalled = start_worker(**options)
+    signalled.signal(signal.SIGTERM)
+    signalled.wait_for_log("Stopping in 300 s")
+    signalled.give("stop")
+    signalled.give("hurry")
     leaving = start_worker(**options)
     leaving.give("leave")
-    for worker in (stopping, leaving):
+    for worker in (stopping, signalled, leaving):
         assert worker.exit_status() == 0
     assert "Stopping in" not in leaving.log()
 
