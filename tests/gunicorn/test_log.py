@@ -25,19 +25,31 @@ ACCESS = logging.getLogger("asgiserve.access")
 ERROR = logging.getLogger("asgiserve.error")
 
 
+class Recorder(logging.Handler):
+    """A handler that somebody has configured."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
 @pytest.fixture
 def gunicorn_log(restored_logging: None, tmp_path: Path) -> Iterator[Any]:
     """Give a log of gunicorn, for an access_log_format, which writes to two files."""
-    ACCESS.handlers, ERROR.handlers = [], []
     logs = []
 
-    def make_log(**settings: str) -> Logger:
+    def make_log(*configured: logging.Handler, **settings: str) -> Logger:
         cfg = Settings()
         cfg.set("accesslog", str(tmp_path / "access"))
         cfg.set("errorlog", str(tmp_path / "error"))
         for name, value in settings.items():
             cfg.set(name, value)
         logs.append(Logger(cfg))
+        # Here and not before: pytest gives loggers that do not propagate a handler of its own.
+        ACCESS.handlers, ERROR.handlers = list(configured), list(configured)
         log_as_gunicorn(logs[-1])
         return logs[-1]
 
@@ -112,17 +124,11 @@ def test_errors_go_to_gunicorns_error_log(gunicorn_log: Any, tmp_path: Path) -> 
 
 
 def test_logger_that_is_configured_already_is_left_alone(gunicorn_log: Any, tmp_path: Path) -> None:
-    records: list[logging.LogRecord] = []
-
-    class Recorder(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            records.append(record)
-
+    recorder = Recorder()
     for logger in (ACCESS, ERROR):
-        logger.handlers = [Recorder()]
         logger.setLevel(logging.INFO)
-    gunicorn_log()
+    gunicorn_log(recorder)
     ERROR.info("here")
     log_request()
-    assert len(records) == 2
+    assert len(recorder.records) == 2
     assert (tmp_path / "access").read_text() == ""
