@@ -79,7 +79,8 @@ def test_client_certificates_are_asked_for_and_told(start_server, stack, files, 
     assert tls["client_cert_chain"][0] == ann.certificate_pem
     assert tls["client_cert_name"].startswith("CN=Ann,")
     # By TLS 1.3 a client learns only after its handshake that it should have shown one.
-    errors = (ssl.SSLError, ConnectionError, EOFError)
+    # A RuntimeError is how PyPy's ssl stumbles over a reset.
+    errors = (ssl.SSLError, ConnectionError, EOFError, RuntimeError)
     with pytest.raises(errors), TlsClient(server, authority.client_context()) as client:
         client.get("/hello")
     server.wait_for_log("DEBUG:.*TLS handshake failed: .*PEER_DID_NOT_RETURN_A_CERTIFICATE")
