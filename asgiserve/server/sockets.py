@@ -29,7 +29,7 @@ from asgiserve.server.systemd import SystemdSocket, list_sockets
 if TYPE_CHECKING:
     from asgiserve.config import Config
 
-__all__ = ["Listener", "bind_listeners", "open_tcp", "reason_of"]
+__all__ = ["Listener", "bind_listeners", "open_fd", "open_tcp", "reason_of"]
 
 # Family and socket address, as getaddrinfo gives them.
 Interface: TypeAlias = tuple[int, tuple[Any, ...]]
@@ -55,6 +55,8 @@ class Listener:
     """
 
     def __init__(self, sock: socket.socket, text: str = "", socket_file: str | None = None) -> None:
+        # See `open_fd`.
+        sock.setblocking(False)
         self.sock = sock
         self.text = text or describe_address(sock)
         # Absolute, since the application may change the directory.
@@ -288,7 +290,7 @@ def remove_stale_socket(path: str) -> None:
 def adopt_fd(fd: int, origin: str) -> Listener:
     """Listen on the socket of *fd*; the descriptor itself stays open, it is its opener's."""
     try:
-        inherited = socket.socket(fileno=fd)
+        inherited = open_fd(fd)
     except OSError as exc:
         raise StartupError(f"cannot listen on fd {fd}: {reason_of(exc)}") from exc
     try:
@@ -299,6 +301,23 @@ def adopt_fd(fd: int, origin: str) -> Listener:
         sock.close()
         raise StartupError(f"cannot listen on fd {fd}: it is not a stream socket of TCP or unix")
     return Listener(sock, f"{describe_address(sock)} ({origin})")
+
+
+def open_fd(fd: int) -> socket.socket:
+    """The socket of *fd*, which does not block from the first moment on.
+
+    Processes that share a socket share its mode too. By default Python's ``dup()``, and PyPy here,
+    have it block, and another process might just then be about to accept.
+
+    Raises:
+        OSError: it is no socket.
+    """
+    previous = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(0)
+    try:
+        return socket.socket(fileno=fd)
+    finally:
+        socket.setdefaulttimeout(previous)
 
 
 def describe_address(sock: socket.socket) -> str:

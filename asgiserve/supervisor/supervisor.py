@@ -171,9 +171,10 @@ class Supervisor:
         self._crew.app = load_app(config)
         if threading.active_count() > 1:
             logger.warning("preload: threads that the application has started are in no worker")
-        # Collecting garbage writes to what it looks at: what is frozen stays shared.
         gc.collect()
-        gc.freeze()
+        # Collecting writes to what it looks at; what is frozen stays shared. PyPy cannot.
+        if hasattr(gc, "freeze"):
+            gc.freeze()
 
     # --- signals ----------------------------------------------------------------------------------
 

@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 import logging
 import os
-import socket
 import subprocess
 import sys
 from typing import Any
 
 from asgiserve.errors import StartupError
-from asgiserve.server.sockets import Listener
+from asgiserve.server.sockets import Listener, open_fd
 from asgiserve.supervisor.need import TAKEOVER_VARIABLE
 from asgiserve.supervisor.pool_worker import describe_end
 
@@ -136,7 +135,7 @@ class Inheritance:
         os.close(self._pipe_fd)
 
     def _adopt(self, fd: int, text: str, file: str | None) -> Listener:
-        sock = socket.socket(fileno=fd)
+        sock = open_fd(fd)
         sock.set_inheritable(False)
         listener = Listener(sock, text)
         if file is not None:

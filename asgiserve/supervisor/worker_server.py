@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from asgiserve.server.in_flight import describe_requests
 from asgiserve.server.log_files import reopen_log_files
 from asgiserve.server.server import Server
-from asgiserve.server.sockets import Listener
+from asgiserve.server.sockets import Listener, open_fd
 from asgiserve.server.spread import Spread
 
 if TYPE_CHECKING:
@@ -200,4 +200,4 @@ class Beat:
 
 def open_listeners(order: WorkerOrder) -> list[Listener]:
     """The sockets of *order*, which listen already."""
-    return [Listener(socket.socket(fileno=each.fd), each.text) for each in order.listeners]
+    return [Listener(open_fd(each.fd), each.text) for each in order.listeners]

@@ -41,7 +41,10 @@ def start_in_terminal(column, tmp_path):
 
     def start_terminal(*arguments):
         environment = {**environment_of(column), "PYTHONPATH": paths}
-        terminals.append(Terminal(arguments, environment, tmp_path))
+        try:
+            terminals.append(Terminal(arguments, environment, tmp_path))
+        except OSError as error:
+            pytest.skip(f"no terminals here: {error}")
         return terminals[-1]
 
     yield start_terminal

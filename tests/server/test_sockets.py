@@ -16,7 +16,7 @@ import pytest
 
 from asgiserve.config import Config
 from asgiserve.errors import ConfigError, StartupError
-from asgiserve.server.sockets import Listener, bind_listeners
+from asgiserve.server.sockets import Listener, bind_listeners, open_fd
 from tests.apps import answer
 
 Bind = Callable[..., list[Listener]]
@@ -425,3 +425,17 @@ def test_fd_of_another_family_is_refused(bind: Bind, monkeypatch: pytest.MonkeyP
         pytest.raises(StartupError, match="not a stream socket of TCP or unix"),
     ):
         bind(fd=opened.fileno())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asks for the mode as POSIX has it")
+def test_socket_that_others_share_never_blocks_in_them(bind: Bind) -> None:
+    # The mode belongs to the socket, not to the descriptor: another process would wait in accept().
+    with socket.socket() as theirs:
+        theirs.bind(("127.0.0.1", 0))
+        theirs.setblocking(False)
+        (listener,) = bind(fd=theirs.fileno())
+        assert not os.get_blocking(theirs.fileno())
+        listener.sock.dup().close()
+        assert not os.get_blocking(theirs.fileno())
+        open_fd(os.dup(theirs.fileno())).close()
+        assert not os.get_blocking(theirs.fileno())

@@ -1,5 +1,6 @@
 """Processes that are left to process 1, or to whom the system is told to leave them to."""
 
+import os
 import subprocess
 import sys
 
@@ -27,7 +28,9 @@ print(reaped, reap_orphans(()))
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="containers are Linux's")
+@pytest.mark.skipif(
+    sys.platform != "linux" or not hasattr(os, "waitid"), reason="containers are Linux's"
+)
 def test_orphans_are_waited_for_and_own_children_are_left():
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=20, check=False
