@@ -6,17 +6,16 @@ import asyncio
 import logging
 import math
 import os
-import platform
 import random
 import signal
 import socket
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from asgiserve._twins import COLUMN, LLHTTP_VERSION, context
+from asgiserve._twins import context
 from asgiserve.asgi.lifespan import Lifespan
 from asgiserve.connection.timeouts import TimeoutTicker
 from asgiserve.log import configure_logging
@@ -26,8 +25,9 @@ from asgiserve.server.acceptor import Acceptor
 from asgiserve.server.access_log import make_access_log
 from asgiserve.server.app_loader import load_app
 from asgiserve.server.draining import drain
-from asgiserve.server.event_loop import choose_loop_factory, name_loop
+from asgiserve.server.event_loop import choose_loop_factory
 from asgiserve.server.exit_guard import guard_exit
+from asgiserve.server.introduction import describe_addresses, describe_runtime
 from asgiserve.server.log_files import give_log_files, reopen_log_files
 from asgiserve.server.pid_file import PidFile
 from asgiserve.server.privileges import apply_umask, find_identity
@@ -38,7 +38,7 @@ from asgiserve.server.signals import (
     find_unhandled,
 )
 from asgiserve.server.sockets import Listener, bind_listeners
-from asgiserve.server.stop_request import StopRequest
+from asgiserve.server.stop_request import StopRequest, finish_unless
 from asgiserve.server.systemd import announce, notify_ready, notify_reloading
 from asgiserve.server.tls import TlsSettings
 from asgiserve.version import __version__
@@ -322,7 +322,14 @@ class Server:
         access_log = make_access_log(config, loop)
         if access_log is not None:
             undo.callback(access_log.flush)
-        app, direct_app = self._add_readiness(app)
+        app, direct_app = app, app.app if isinstance(app, ProxyHeadersMiddleware) else app
+        if config.readiness_path is not None:
+            # Around the proxies' fields: probes come from beside, and ask for the path as it is
+            # here.
+            app, direct_app = (
+                ReadinessMiddleware(each, config.readiness_path, config.root_path, self._is_ready)
+                for each in (app, direct_app)
+            )
         worker = context.WorkerContext(
             app,
             config,
@@ -355,18 +362,6 @@ class Server:
         if not self.is_supervised:
             self._status = f"Serves {addresses}"
             undo.enter_context(announce(self._status, loop))
-
-    def _add_readiness(self, app: Any) -> tuple[Any, Any]:
-        """What is called for requests with a field of a proxy, and for those without."""
-        apps = app, app.app if isinstance(app, ProxyHeadersMiddleware) else app
-        path, root_path = self.config.readiness_path, self.config.root_path
-        if path is None:
-            return apps
-        # Around the proxies' fields: probes come from beside, and ask for the path as it is here.
-        outer, direct = (
-            ReadinessMiddleware(each, path, root_path, self._is_ready) for each in apps
-        )
-        return outer, direct
 
     def _is_ready(self) -> bool:
         return self.is_replaced or not self.should_exit
@@ -408,33 +403,3 @@ class Server:
         logger.info("Stopped server process %d", os.getpid())
         if self.owns_process:
             guard_exit(0 if self.force_exit else self._grace_end_s, self.exit_status)
-
-
-async def finish_unless(event: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-    """Run *work*, and cancel it when *event* is set before it has finished."""
-    task = asyncio.ensure_future(work)
-    watch = asyncio.ensure_future(event.wait())
-    try:
-        await asyncio.wait((task, watch), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        watch.cancel()
-        if not task.done():
-            task.cancel()
-            await asyncio.wait((task,))
-    if not task.cancelled():
-        task.result()
-
-
-def describe_addresses(listeners: Sequence[Listener], tls: TlsSettings | None) -> str:
-    """Where clients find the server, as they write it."""
-    texts = [listener.text for listener in listeners]
-    if tls is not None:
-        texts = [text.replace("http://", "https://", 1) for text in texts]
-    return ", ".join(texts)
-
-
-def describe_runtime(loop: asyncio.AbstractEventLoop) -> str:
-    """What serves: column, llhttp, event loop, Python and process."""
-    llhttp = f", llhttp {LLHTTP_VERSION}" if LLHTTP_VERSION else ""
-    python = f"{platform.python_implementation()} {platform.python_version()}"
-    return f"{COLUMN} column{llhttp}, {name_loop(loop)}, {python}, pid {os.getpid()}"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
-__all__ = ["StopRequest"]
+__all__ = ["StopRequest", "finish_unless"]
 
 
 class StopRequest:
@@ -108,3 +110,18 @@ class StopRequest:
                 self.force.set()
             if self._is_cut_short:
                 self.cut_short.set()
+
+
+async def finish_unless(event: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Run *work*, and cancel it when *event* is set before it has finished."""
+    task = asyncio.ensure_future(work)
+    watch = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait((task, watch), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        watch.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait((task,))
+    if not task.cancelled():
+        task.result()

@@ -1,0 +1,33 @@
+"""What a server says of itself when it begins to serve: where, and by what."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from asgiserve._twins import COLUMN, LLHTTP_VERSION
+from asgiserve.server.event_loop import name_loop
+
+if TYPE_CHECKING:
+    from asgiserve.server.sockets import Listener
+    from asgiserve.server.tls import TlsSettings
+
+__all__ = ["describe_addresses", "describe_runtime"]
+
+
+def describe_addresses(listeners: Sequence[Listener], tls: TlsSettings | None) -> str:
+    """Where clients find the server, as they write it."""
+    texts = [listener.text for listener in listeners]
+    if tls is not None:
+        texts = [text.replace("http://", "https://", 1) for text in texts]
+    return ", ".join(texts)
+
+
+def describe_runtime(loop: asyncio.AbstractEventLoop) -> str:
+    """What serves: column, llhttp, event loop, Python and process."""
+    llhttp = f", llhttp {LLHTTP_VERSION}" if LLHTTP_VERSION else ""
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return f"{COLUMN} column{llhttp}, {name_loop(loop)}, {python}, pid {os.getpid()}"
