@@ -8,6 +8,7 @@ from asgiserve._speedups.http1_framing cimport frame_error
 import logging
 
 from asgiserve._speedups.context import to_ticks
+from asgiserve.connection.tls_info import resets_late_input
 
 __all__ = ["Http1Ends", "Phase"]
 
@@ -136,14 +137,17 @@ cdef class Http1Ends(CycleOwner):
 
     cdef int _linger(self) except -1:
         """Close our side and read on for a while (RFC 9112 section 9.6)."""
-        # Over TLS, which has no half of a close, closing reads on in the same way.
+        # Over TLS, which has no half of a close, closing reads on in the same way; mostly.
         self._read_gate.update(0)
-        if self._is_eof or not self._transport.can_write_eof():
+        cdef bint can_end = self._transport.can_write_eof()
+        cdef bint is_in_body = not self._is_message_complete
+        if self._is_eof or not (can_end or (is_in_body and resets_late_input(self._transport))):
             self._close()
             return 0
         self._enter(Phase.LINGER)
         self.write_gate.flush()
-        self._transport.write_eof()
+        if can_end:
+            self._transport.write_eof()
         return 0
 
     cdef int _close(self) except -1:

@@ -14,6 +14,7 @@ from asgiserve.codecs.http1_framing import frame_error
 from asgiserve.connection.context import WorkerContext, to_ticks
 from asgiserve.connection.flow_control import ReadGate
 from asgiserve.connection.http1_cycle import CycleOwner, Http1Cycle
+from asgiserve.connection.tls_info import resets_late_input
 from asgiserve.errors import HttpRequestError
 
 __all__ = ["Http1Ends", "Phase"]
@@ -167,14 +168,17 @@ class Http1Ends(CycleOwner):
         Closing a socket that has unread input resets the connection, and the reset may overtake the
         answer.
         """
-        # Over TLS, which has no half of a close, closing reads on in the same way.
+        # Over TLS, which has no half of a close, closing reads on in the same way; mostly.
         self._read_gate.update(0)
-        if self._is_eof or not self._transport.can_write_eof():
+        can_end = self._transport.can_write_eof()
+        is_in_body = not self._is_message_complete
+        if self._is_eof or not (can_end or (is_in_body and resets_late_input(self._transport))):
             self._close()
             return
         self._enter(Phase.LINGER)
         self.write_gate.flush()
-        self._transport.write_eof()
+        if can_end:
+            self._transport.write_eof()
 
     def _close(self) -> None:
         self._enter(Phase.CLOSED)

@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["ServerContext", "add_tls", "format_name"]
+__all__ = ["ServerContext", "add_tls", "format_name", "resets_late_input"]
 
 # The numbers of the record layer (RFC 8446 section 4.2.1), by the names of `ssl`.
 VERSION_NUMBERS = {
@@ -55,6 +55,14 @@ def add_tls(extensions: dict[str, Any], transport: Any) -> dict[str, Any]:
         return extensions
     context = transport.get_extra_info("sslcontext")
     return {**extensions, "tls": describe_tls(ssl_object, context)}
+
+
+def resets_late_input(transport: Any) -> bool:
+    """Whether *transport*, once closed, answers what its peer still sends by a reset.
+
+    So does asyncio's TLS: to the end that it has sent, it takes nothing but the peer's.
+    """
+    return type(transport).__module__ == "asyncio.sslproto"
 
 
 def describe_tls(ssl_object: Any, context: ssl.SSLContext) -> dict[str, Any]:

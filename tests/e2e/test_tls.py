@@ -46,12 +46,6 @@ def server(start_shared_server, every_stack, files):
 
 
 @pytest.fixture
-def discards_late_input(every_stack):
-    if every_stack["is_asyncio"]:
-        pytest.skip("asyncio's own TLS resets a connection whose client sends on after the end")
-
-
-@pytest.fixture
 def secure(server, authority):
     """A connection to the server."""
     with TlsClient(server, authority.client_context()) as client:
@@ -199,12 +193,12 @@ def test_server_ends_with_close_notify(secure):
     assert secure.socket.recv(1) == b""
 
 
-def test_refused_client_gets_its_answer(secure, discards_late_input):
+def test_refused_client_gets_its_answer(secure):
     secure.send(b"GARBAGE\r\n\r\n" + b"x" * 500_000)
     assert secure.read_answer().status == 400
 
 
-def test_upload_that_is_refused_half_way_gets_its_answer(secure, discards_late_input):
+def test_upload_that_is_refused_half_way_gets_its_answer(secure):
     secure.send(b"POST /refuse_unread HTTP/1.1\r\nhost: a\r\ncontent-length: 90000000\r\n\r\n")
     secure.send(b"x" * 300_000)
     assert secure.read_answer().status == 403
