@@ -128,8 +128,8 @@ class Crew:
             self._questions.remove(question)
             self._log_answer(question)
         self.pool.tick()
-        if self.pool.config.reuse_port and self.pool.is_calm:
-            self._listeners.keep({worker.place for worker in self.pool.workers})
+        if self.pool.config.reuse_port and not self.pool.is_stopping:
+            self._listeners.keep(self.pool.places)
 
     def send(self, order: str) -> None:
         """Give *order* to all workers."""

@@ -114,6 +114,12 @@ class ProcessPool:
             worker.state is State.READY and worker.reason is None for worker in self.workers
         )
 
+    @property
+    def places(self) -> set[int]:
+        """Where a worker accepts, or will again."""
+        used = {worker.place for worker in self.workers if worker.state is not State.DRAINING}
+        return used.union(range(self.size))
+
     # --- what happens -----------------------------------------------------------------------------
 
     def on_message(self, worker: PoolWorker, message: dict[str, Any]) -> None:
@@ -315,8 +321,10 @@ class ProcessPool:
             place = next(place for place in range(self.size) if place not in taken)
             if not self._start(place):
                 return
+        # Nobody else takes what waits in a socket of the worker's own.
+        is_replaced = not self.config.reuse_port
         for worker in sorted(standing, key=surplus_order)[self.size :]:
-            self._dismiss(worker, is_replaced=True)
+            self._dismiss(worker, is_replaced=is_replaced)
 
     def _replace(self) -> None:
         """Start successors: at once for stuck workers, for others one at a time."""

@@ -88,10 +88,12 @@ def test_broken_application_leaves_the_old_workers_alone(start):
 
 def test_configuration_file_is_read_again(start):
     server = start(files={"asgiserve.toml": "workers = 2\n"})
+    old = wait_for_workers(server, 2)
     path = server.work_dir / "asgiserve.toml"
     path.write_text('workers = 3\nport = 1\nheaders = ["x-config: new"]\n')
     server.send_signal(signal.SIGHUP)
     server.wait_for_log("All 3 workers are new")
+    wait_until(lambda: not any(is_alive(pid) for pid in old), "the old workers to end")
     # The port of the command line holds, so that nothing has changed.
     assert "Only a new start changes" not in server.log()
     with RawClient(server.address) as raw:

@@ -247,6 +247,22 @@ def test_resize_starts_and_dismisses(host):
     assert [orders(worker) for worker in host.draining()] == [["leave"]] * 2
 
 
+def test_socket_of_a_worker_that_goes_is_emptied_before():
+    host = FakeHost(workers=3, reuse_port=True)
+    host.start()
+    host.pool.resize(-1)
+    host.pool.tick()
+    (worker,) = host.draining()
+    assert orders(worker) == ["stop"]
+    assert host.pool.places == {0, 1}
+
+
+def test_place_of_a_dead_worker_is_kept(host):
+    worker = host.start()[2]
+    host.pool.on_exit(worker, -9)
+    assert host.pool.places == {0, 1, 2}
+
+
 def test_one_worker_stays_at_least(host):
     host.start()
     for _ in range(5):
