@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import select
 import socket
 import threading
 import time
@@ -19,6 +20,8 @@ __all__ = ["Client", "Failure", "Kind", "Load", "LoadError"]
 ANSWER_TIMEOUT_S = 20.0
 # After a failure, so that a server that is gone is not asked a million times.
 FAILURE_PAUSE_S = 0.02
+# A client on a busy machine may be held up for longer than it meant to pause.
+HELD_UP_S = 0.5
 HEAD_END = b"\r\n\r\n"
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 CLOSE = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
@@ -84,6 +87,7 @@ class Client:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port: int = self.socket.getsockname()[1]
         self.answered = 0
+        self._answered_s = time.monotonic()
         self.is_closing = False
 
     def __enter__(self) -> Self:
@@ -128,8 +132,18 @@ class Client:
         while len(data) < int(length[1]):
             self._read_into(data, Kind.CUT)
         self.answered += 1
+        self._answered_s = time.monotonic()
         self.is_closing = CLOSE.search(head) is not None
         return bytes(data)
+
+    def is_over(self) -> bool:
+        """Whether no further request can be sent, as the server has said.
+
+        Closing is no word, unless this client was held up so long that it would look.
+        """
+        if time.monotonic() - self._answered_s < HELD_UP_S:
+            return self.is_closing
+        return self.is_closing or bool(select.select([self.socket], [], [], 0)[0])
 
     def _read_into(self, data: bytearray, kind: Kind | None = None) -> None:
         if kind is None:
@@ -207,7 +221,7 @@ class Load:
                     with self._lock:
                         self.answers[body] += 1
                     time.sleep(random.random() * pause_s)
-                    if client.is_closing or self._has_to_stop.is_set():
+                    if client.is_over() or self._has_to_stop.is_set():
                         break
         except LoadError as error:
             port, answered = (client.port, client.answered) if client else (0, 0)

@@ -20,14 +20,21 @@ async def app(scope, receive, send):
     if scope["type"] == "lifespan":
         await run_lifespan(receive, send)
         return
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        await receive()
+        return
     seconds = float(scope["query_string"] or 0)
     match scope["path"]:
         case "/slow":
             print("app: slow begins", flush=True)
             await asyncio.sleep(seconds)
+        case "/held":
+            while not (FOLDER / "release").exists():  # noqa: ASYNC110 - the test makes it
+                await asyncio.sleep(0.02)
         case "/spin":
-            end = time.monotonic() + seconds
-            while time.monotonic() < end:
+            while not (FOLDER / "go").exists():
                 pass
         case "/sleep":
             time.sleep(seconds)  # noqa: ASYNC251 - on purpose
