@@ -210,8 +210,10 @@ class Crew:
         worker = question.worker
         if worker.state is State.GONE:
             return
-        if question.requests is None:
-            requests = "it does not tell its requests, so something holds the interpreter"
+        if worker.state is State.STARTING:
+            requests = "its start"
+        elif question.requests is None:
+            requests = "what it does not tell, so something holds the interpreter"
         else:
             requests = "; ".join(question.requests) or "no request"
         stacks = self._mates[worker.process.pid].stacks.read() or "(not told)"

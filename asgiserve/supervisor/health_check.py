@@ -74,6 +74,8 @@ class HealthCheck:
         if has_to_weigh:
             self._next_sizes_s = now_s + SIZE_INTERVAL_S
         for worker in workers:
+            if worker.state is State.STARTING:
+                self._check_start(worker, now_s)
             if worker.state is not State.READY:
                 continue
             self._check_pulse(worker, now_s)
@@ -81,6 +83,14 @@ class HealthCheck:
                 retire(worker, f"worker_max_lifetime of {worker.config.worker_max_lifetime:g} s")
             if has_to_weigh:
                 self._check_size(worker)
+
+    def _check_start(self, worker: PoolWorker, now_s: float) -> None:
+        """Say once that a start takes long; how long it may take is the application's to know."""
+        duration_s = now_s - worker.process.started_s
+        if worker.has_begun and duration_s >= worker.config.timeout_worker_healthcheck:
+            worker.has_begun = False
+            logger.warning("%s has been starting for %.0f s", worker, duration_s)
+            self._witness.explain(worker)
 
     def _check_pulse(self, worker: PoolWorker, now_s: float) -> None:
         pulse = worker.pulse

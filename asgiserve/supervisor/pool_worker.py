@@ -75,6 +75,7 @@ class PoolWorker:
         reason: why it shall be replaced, or None.
         expires_s: when it has served its time.
         kill_s: when to kill it.
+        has_begun: it can be asked what it does, and has not been asked yet why it starts so long.
         failure: what it said before it ended because it could not start.
         beat: what it told last.
         was_killed: the supervisor has killed it.
@@ -93,6 +94,7 @@ class PoolWorker:
     reason: Reason | None = None
     expires_s: float = math.inf
     kill_s: float = math.inf
+    has_begun: bool = False
     failure: dict[str, Any] | None = None
     beat: dict[str, Any] | None = None
     was_killed: bool = False

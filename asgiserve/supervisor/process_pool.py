@@ -125,7 +125,9 @@ class ProcessPool:
     def on_message(self, worker: PoolWorker, message: dict[str, Any]) -> None:
         """*worker* has sent *message*."""
         kind = message.get("kind")
-        if kind == "ready":
+        if kind == "started":
+            worker.has_begun = True
+        elif kind == "ready":
             self._on_ready(worker)
         elif kind == "beat":
             worker.beat = message
@@ -246,6 +248,7 @@ class ProcessPool:
             worker.reason = Reason.RESTART
         old, worker.replaces = worker.replaces, None
         if old is not None:
+            logger.info("%s replaces %s", worker, old)
             self._dismiss(old, is_replaced=True)
         if self._is_first_round and self._count_ready() >= self.size:
             self._is_first_round = False

@@ -17,14 +17,17 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no workers ther
 
 
 @pytest.fixture
-def server(start_server):
-    server = start_server(
-        "-m", "asgiserve", "worker_site:app", "--port=0", "--workers=2",
-        "--timeout-worker-healthcheck=1", "--timeout-graceful-shutdown=2",
-        "--timeout-lifespan-shutdown=1",
-    )  # fmt: skip
-    server.wait_for_log("with 2 workers")
-    return server
+def start(start_server):
+    def start_site(timeout_s):
+        server = start_server(
+            "-m", "asgiserve", "worker_site:app", "--port=0", "--workers=2",
+            f"--timeout-worker-healthcheck={timeout_s}", "--timeout-graceful-shutdown=2",
+            "--timeout-lifespan-shutdown=1",
+        )  # fmt: skip
+        server.wait_for_log("with 2 workers")
+        return server
+
+    return start_site
 
 
 def send_in_background(server, target):
@@ -51,7 +54,8 @@ def stuck_pid(server):
 @pytest.mark.skipif(
     read_stats(os.getpid()) is None, reason="nobody tells CPU times, so that it counts as busy"
 )
-def test_blocked_worker_is_explained_and_replaced(server):
+def test_blocked_worker_is_explained_and_replaced(start):
+    server = start(1)
     answers = send_in_background(server, "/sleep?60")
     pid = stuck_pid(server)
     server.wait_for_log(rf"pid {pid}\) is stuck: .* and it uses no CPU time; replacing it")
@@ -69,21 +73,25 @@ def test_blocked_worker_is_explained_and_replaced(server):
     assert server.terminate() == 0
 
 
-def test_busy_worker_gets_its_grace_period_and_may_answer(server):
-    answers = send_in_background(server, "/spin?4")
+def test_busy_worker_gets_its_grace_period_and_may_answer(start):
+    server = start(1)
+    answers = send_in_background(server, "/spin")
     pid = stuck_pid(server)
     server.wait_for_log(rf"pid {pid}\) is stuck: .* and it computes; replacing it")
+    server.wait_for_log(rf"replaces Worker \d \(pid {pid}\)")
+    (server.work_dir / "go").touch()
     wait_until(lambda: answers, "the answer")
     assert answers[0].body.decode() == f" {pid}"
     wait_until(lambda: not is_alive(pid), "the busy worker to leave")
-    assert "Killing" not in server.log()
+    assert f"Killing worker process {pid}" not in server.log()
     assert len(wait_for_workers(server, 2)) == 2
     assert server.terminate() == 0
 
 
-def test_slow_worker_is_only_warned_of(server):
+def test_slow_worker_is_only_warned_of(start):
+    server = start(4)
     before = wait_for_workers(server, 2)
-    answers = send_in_background(server, "/sleep?0.7")
+    answers = send_in_background(server, "/sleep?2.5")
     server.wait_for_log("goes on after having stood still")
     wait_until(lambda: answers, "the answer")
     assert "is stuck" not in server.log()

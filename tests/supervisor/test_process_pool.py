@@ -558,6 +558,20 @@ def test_time_in_which_nobody_looked_does_not_count(host):
     assert host.explained == workers
 
 
+def test_start_that_takes_long_is_explained_once_and_goes_on(host):
+    host.pool.tick()
+    slow, *others = host.pool.workers
+    for worker in host.pool.workers:
+        host.pool.on_message(worker, {"kind": "started"})
+    for worker in others:
+        host.pool.on_message(worker, {"kind": "ready"})
+    host.advance(29)
+    assert host.explained == []
+    host.advance(100)
+    assert host.explained == [slow]
+    assert slow in host.starting()
+
+
 def test_worker_without_a_channel_is_killed_in_the_end():
     host = FakeHost(workers=1, timeout_graceful_shutdown=10, timeout_lifespan_shutdown=5)
     (worker,) = host.start()
