@@ -15,6 +15,8 @@ __all__ = ["Kills", "run_kills"]
 
 # A server that has not replaced a worker by then does not do it.
 RECOVERY_TIMEOUT_S = 15.0
+# A client has seen its connection's end by then.
+FAILURE_TIMEOUT_S = 5.0
 
 
 @dataclass
@@ -75,7 +77,10 @@ def run_kills(
         site.wait_for_workers(workers, RECOVERY_TIMEOUT_S)
     result.requests = load.total
     for failure in load.failures:
-        if any(failure.port in ports and abs(failure.at_s - at_s) < 1 for ports, at_s in killed):
+        if any(
+            failure.port in ports and 0 <= failure.at_s - at_s < FAILURE_TIMEOUT_S
+            for ports, at_s in killed
+        ):
             result.failed_there += 1
         else:
             result.failed_elsewhere += 1
@@ -91,8 +96,7 @@ def kill_one(site: Site, result: Kills, killed: list[tuple[set[int], float]]) ->
         result.unrecovered += 1
         return
     victim = live[0]
-    ports = site.kill(victim)
-    begin_s = time.monotonic()
+    ports, begin_s = site.kill(victim)
     killed.append((ports, begin_s))
     result.kills += 1
     result.lost_connections += len(ports)

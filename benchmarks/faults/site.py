@@ -115,14 +115,20 @@ class Site:
 
         return wait_until(are_replaced, timeout_s)
 
-    def kill(self, pid: int) -> set[int]:
-        """Kill the worker *pid* by SIGKILL; its clients' ports."""
+    def kill(self, pid: int) -> tuple[set[int], float]:
+        """Kill the worker *pid* by SIGKILL.
+
+        Returns:
+            The clients' ports of its connections, and when it was, by the monotonic clock.
+        """
         # Between the look and the end it must not get another connection.
         os.kill(pid, signal.SIGSTOP)
         wait_until(lambda: read_state(pid) in "TZ", 1.0)
         ports = client_ports(pid, self.port)
+        # This process may be held up right after.
+        killed_s = time.monotonic()
         os.kill(pid, signal.SIGKILL)
-        return ports
+        return ports, killed_s
 
     def release(self) -> None:
         """Let slow requests end."""
