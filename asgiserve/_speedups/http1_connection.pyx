@@ -278,6 +278,8 @@ cdef class Http1Connection(Http1Ends):
             self._tell_end_of_input()
         elif self._phase == Phase.REQUEST:
             self._refuse(HttpRequestError("the request body stalled", status=408))
+        elif self._phase == Phase.NEW or self._phase == Phase.IDLE:
+            self._close_if_silent()
         else:
             self._close()
         return 0

@@ -29,5 +29,6 @@ cdef class Http1Ends(CycleOwner):
     cdef int _cut_off(self) except -1
     cdef int _close_after_response(self, bint is_more_expected) except -1
     cdef int _close_when_quiet(self) except -1
+    cdef int _close_if_silent(self) except -1
     cdef int _linger(self) except -1
     cdef int _close(self) except -1

@@ -9,6 +9,7 @@ import logging
 
 from asgiserve._speedups.context import to_ticks
 from asgiserve.connection.tls_info import resets_late_input
+from asgiserve.connection.unread_input import has_unread_input
 
 __all__ = ["Http1Ends", "Phase"]
 
@@ -131,6 +132,15 @@ cdef class Http1Ends(CycleOwner):
         left_ticks = QUIET_TICKS - (limit - self._read_ticks)
         if left_ticks > 0:
             self._read_ticks = min(self._read_ticks, left_ticks)
+        else:
+            self._close_if_silent()
+        return 0
+
+    cdef int _close_if_silent(self) except -1:
+        """Close a connection that waits for a request, unless one has come that nobody has read."""
+        cdef bint may_come = self._read_gate.is_open and not self._is_eof
+        if may_come and has_unread_input(self._transport):
+            self._read_ticks = 1
         else:
             self._close()
         return 0

@@ -318,6 +318,8 @@ class Http1Connection(Http1Ends, asyncio.Protocol):
             self._tell_end_of_input()
         elif self._phase is Phase.REQUEST:
             self._refuse(HttpRequestError("the request body stalled", status=408))
+        elif self._phase is Phase.NEW or self._phase is Phase.IDLE:
+            self._close_if_silent()
         else:
             self._close()
 

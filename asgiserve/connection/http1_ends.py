@@ -15,6 +15,7 @@ from asgiserve.connection.context import WorkerContext, to_ticks
 from asgiserve.connection.flow_control import ReadGate
 from asgiserve.connection.http1_cycle import CycleOwner, Http1Cycle
 from asgiserve.connection.tls_info import resets_late_input
+from asgiserve.connection.unread_input import has_unread_input
 from asgiserve.errors import HttpRequestError
 
 __all__ = ["Http1Ends", "Phase"]
@@ -159,6 +160,15 @@ class Http1Ends(CycleOwner):
         left_ticks = QUIET_TICKS - (limit - self._read_ticks)
         if left_ticks > 0:
             self._read_ticks = min(self._read_ticks, left_ticks)
+        else:
+            self._close_if_silent()
+
+    def _close_if_silent(self) -> None:
+        """Close a connection that waits for a request, unless one has come that nobody has read."""
+        may_come = self._read_gate.is_open and not self._is_eof
+        if may_come and has_unread_input(self._transport):
+            # It is read before the next tick.
+            self._read_ticks = 1
         else:
             self._close()
 

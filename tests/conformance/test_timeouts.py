@@ -7,6 +7,8 @@ or up to two ticks later, never before.
 from __future__ import annotations
 
 import asyncio
+import socket
+import sys
 
 import pytest
 
@@ -157,6 +159,32 @@ def test_keep_alive_timeout_can_be_set(impl):
     with Wire(impl, RecordingApp(), timeout_keep_alive=75) as wire:
         wire.feed(GET)
         assert_closes_after(wire, 75)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no poll() there")
+@pytest.mark.parametrize("is_draining", [False, True], ids=["serving", "draining"])
+def test_request_that_the_loop_has_yet_to_read_is_not_lost_by_closing(impl, is_draining):
+    ours, theirs = socket.socketpair()
+    with ours, theirs, Wire(impl, RecordingApp(), extra={"socket": ours}) as wire:
+        wire.feed(GET)
+        theirs.send(GET)
+        wire.tick(4)
+        if is_draining:
+            wire.context.is_draining = True
+            wire.call(wire.connection.start_draining)
+        wire.tick(2)
+        assert wire.is_open
+        wire.feed(ours.recv(100))
+        assert statuses(wire) == [200, 200]
+        assert wire.is_open is not is_draining
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no poll() there")
+def test_idle_connection_with_nothing_to_read_is_closed(impl):
+    ours, theirs = socket.socketpair()
+    with ours, theirs, Wire(impl, RecordingApp(), extra={"socket": ours}) as wire:
+        wire.feed(GET)
+        assert_closes_after(wire, 5)
 
 
 # --- a body that stalls ---------------------------------------------------------------------------
