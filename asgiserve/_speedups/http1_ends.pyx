@@ -16,7 +16,7 @@ __all__ = ["Http1Ends", "Phase"]
 logger = logging.getLogger("asgiserve.error")
 
 cdef int LINGER_TICKS = to_ticks(2.0)
-cdef int QUIET_TICKS = to_ticks(1.0)
+cdef int QUIET_TICKS = to_ticks(0.25)
 
 
 cdef class Http1Ends(CycleOwner):

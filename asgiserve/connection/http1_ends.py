@@ -25,9 +25,10 @@ logger = logging.getLogger("asgiserve.error")
 # How long a refused client may go on sending before the socket is closed (RFC 9112 section 9.6).
 LINGER_TICKS = to_ticks(2.0)
 
-# A stopping server closes connections on which nothing happens for so long. The next request of
-# any other may be on its way, and closing would lose it: it is answered, with "connection: close".
-QUIET_TICKS = to_ticks(1.0)
+# A stopping server closes connections on which nothing happens for so long, the way there and back
+# to most clients. The next request of any other may be on its way, and closing would lose it: it is
+# answered, with "connection: close".
+QUIET_TICKS = to_ticks(0.25)
 
 
 class Phase(IntEnum):

@@ -248,9 +248,8 @@ def test_connection_on_which_nothing_happens_is_closed_by_draining(impl, sent):
 def test_request_that_is_on_its_way_is_answered_by_a_draining_server(impl, sent):
     with Wire(impl, RecordingApp()) as wire:
         wire.feed(sent)
-        wire.tick(0.5)
         drain(wire)
-        wire.tick(0.5)
+        wire.tick(0.25)
         assert not wire.transport.is_connection_lost
         wire.feed(GET)
         response = read_responses(wire.sent)[-1]
@@ -260,13 +259,13 @@ def test_request_that_is_on_its_way_is_answered_by_a_draining_server(impl, sent)
 
 
 @pytest.mark.parametrize("sent", [b"", GET])
-def test_draining_server_waits_a_second_for_requests(impl, sent):
+def test_draining_server_waits_a_moment_for_requests(impl, sent):
     with Wire(impl, RecordingApp()) as wire:
         wire.feed(sent)
         drain(wire)
-        wire.tick(1.0)
+        wire.tick(0.25)
         assert not wire.transport.is_connection_lost
-        wire.tick(0.5)
+        wire.tick(0.25)
         assert wire.transport.is_connection_lost
 
 
