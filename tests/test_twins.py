@@ -179,7 +179,7 @@ OWN_FIELDS: dict[str, tuple[set[str], set[str]]] = {
         {"_head", "_head_room", "_head_size", "_own_defaults", "_own_names"},
     ),
     "ScopeFactory": (set(), {"_keeps_path"}),
-    "TaskStarter": (set(), {"_done", "_get_loop", "_options"}),
+    "TaskStarter": (set(), {"_done", "_get_loop", "_options", "_stop"}),
     # Bound methods, kept, and the way past the transport.
     "WriteGate": (
         set(),

@@ -1,15 +1,20 @@
 # cython: language_level=3, freethreading_compatible=True
 
+from cpython.object cimport PyObject
+
 
 cdef class TaskStarter:
     cdef object _get_loop
     cdef object _done
     cdef object _loop
+    cdef object _stop
     cdef object _task_context
     cdef dict _options
     cdef bint _is_eager
 
     cpdef object start(self, call)
+    cdef int end_with(self, value) except -1
+    cdef PyObject* _free_stop(self) except NULL
 
 
 cdef class Cycle:

@@ -1,10 +1,11 @@
 # cython: language_level=3, freethreading_compatible=True
 """Accelerated twin of ``asgi/cycle.py``: one call of an application."""
 
+cimport cython
 from cpython.contextvars cimport PyContext_Copy, PyContext_Enter, PyContext_Exit
 from cpython.dict cimport PyDict_CheckExact
 from cpython.object cimport PyObject_Call
-from cpython.ref cimport Py_INCREF, PyObject
+from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
 from cpython.unicode cimport PyUnicode_CheckExact
 
 from asgiserve._speedups.ready cimport NOTHING, Failed, ReadyEvent
@@ -35,7 +36,12 @@ cdef extern from "Python.h":
         descrgetfunc tp_descr_get
         iternextfunc tp_iternext
 
-    void PyErr_SetObject(PyObject*, PyObject*)
+    ctypedef struct PyStopIterationObject:
+        PyObject* value
+
+    void PyErr_Restore(PyObject*, PyObject*, PyObject*)
+    PyObject* PyException_GetTraceback(PyObject*)
+    Py_ssize_t Py_REFCNT(PyObject*)
 
 
 cdef class TaskStarter:
@@ -51,7 +57,27 @@ cdef class TaskStarter:
         self._done.set_result(None)
         # One dict of keyword arguments for all calls: a call with keywords would make one each
         # time.
+        self._stop = StopIteration()
         self._options = {"loop": loop, "context": None, "eager_start": True}
+
+    cdef int end_with(self, value) except -1:
+        """Raise StopIteration(*value*), always the same one: 800 instructions less than a new one.
+        """
+        cdef PyObject* stop = self._free_stop()
+        set_value(stop, value)
+        Py_INCREF(StopIteration)
+        Py_INCREF(self._stop)
+        PyErr_Restore(<PyObject*>StopIteration, stop, NULL)
+        return 0
+
+    cdef PyObject* _free_stop(self) except NULL:
+        """The StopIteration, a new one if somebody has kept the last, or has added to it."""
+        cdef PyObject* stop = <PyObject*>self._stop
+        cdef PyObject* traceback = PyException_GetTraceback(stop)
+        Py_XDECREF(traceback)
+        if Py_REFCNT(stop) > 1 or traceback is not NULL:
+            self._stop = StopIteration()
+        return <PyObject*>self._stop
 
     def _give_loop(self):
         return self._loop
@@ -108,7 +134,9 @@ cdef class Cycle:
         if event is not None:
             return ReadyEvent(event, self.give_back)
         self.on_receive_wait()
-        return PendingEvent(self)
+        cdef PendingEvent pending = PendingEvent.__new__(PendingEvent)
+        pending._cycle = self
+        return pending
 
     def send(self, message):
         """Take one message."""
@@ -216,6 +244,7 @@ cdef class Cycle:
         raise NotImplementedError
 
 
+@cython.freelist(8)
 cdef class PendingEvent:
     """An awaitable whose result is the next event of a cycle.
 
@@ -228,9 +257,6 @@ cdef class PendingEvent:
     cr_await = None
     cr_frame = None
     cr_running = False
-
-    def __init__(self, Cycle cycle):
-        self._cycle = cycle
 
     @property
     def cr_suspended(self):
@@ -270,6 +296,8 @@ cdef class PendingEvent:
             self._wait = None
             return event
         self._wait = cycle._begin_wait()
+        # The event before this one is held no longer.
+        set_value(cycle._tasks._free_stop(), None)
         return None
 
 
@@ -333,6 +361,15 @@ cdef class EventWait:
         return 0
 
 
+cdef int set_value(PyObject* stop, value) except -1:
+    """Set the value of *stop*, a StopIteration."""
+    cdef PyObject* previous = (<PyStopIterationObject*>stop).value
+    Py_INCREF(value)
+    (<PyStopIterationObject*>stop).value = <PyObject*>value
+    Py_XDECREF(previous)
+    return 0
+
+
 cdef PyObject* end_or_suspend(PyObject* self) except? NULL:
     """What ``await`` asks of *self*, a PendingEvent: what to wait for, or its end."""
     cdef PendingEvent pending = <PendingEvent>self
@@ -340,8 +377,7 @@ cdef PyObject* end_or_suspend(PyObject* self) except? NULL:
     if event is None:
         Py_INCREF(pending._wait)
         return <PyObject*>pending._wait
-    stop = StopIteration(event)
-    PyErr_SetObject(<PyObject*>StopIteration, <PyObject*>stop)
+    pending._cycle._tasks.end_with(event)
     return NULL
 
 

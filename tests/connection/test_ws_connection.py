@@ -639,6 +639,41 @@ def test_nothing_is_left_of_a_websocket(wire, app):
     assert wire.context.requests_total == 1
 
 
+def test_end_of_a_receive_that_is_kept_stays_as_it_was(impl):
+    kept = []
+
+    async def serve(receive, send):
+        for _ in range(2):
+            # As a trampoline does that steps awaitables itself.
+            steps = app.receive().__await__()
+            while True:
+                try:
+                    waited_for = next(steps)
+                except StopIteration as end:
+                    kept.append(end)
+                    break
+                await Suspended(waited_for)
+
+    class Suspended:
+        def __init__(self, waited_for):
+            self.waited_for = waited_for
+
+        def __await__(self):
+            yield self.waited_for
+
+    class Stepped(WsApp):
+        async def __call__(self, scope, receive, send):
+            self.receive = receive
+            await super().__call__(scope, receive, send)
+
+    app = Stepped(serve)
+    with Wire(impl, app) as wire:
+        wire.feed(handshake(), client_frame(TEXT, b"one"))
+        wire.run()
+        wire.feed(client_frame(TEXT, b"two"))
+        assert [end.value["text"] for end in kept] == ["one", "two"]
+
+
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="no reference is counted")
 async def test_websocket_is_freed_without_the_garbage_collector(impl):
     async def serve(receive, send):
