@@ -287,6 +287,8 @@ def test_only_the_last_ping_of_a_slow_reader_is_answered(impl):
         (client_close(4321), close_frame(4321), 4321, ""),
         (client_close(), Frame(CLOSE, b""), 1005, ""),
     ],
+    # Names without the mask, which is another one in each process.
+    ids=["code and reason", "code", "nothing"],
 )
 def test_close_of_the_client_is_answered(wire, app, close, answer, code, reason):
     wire.feed(close)
@@ -349,6 +351,7 @@ def test_application_that_fails_closes_with_1011(impl, caplog):
         (b"\x81\x01a", 1002),
         (client_frame(BINARY, b"x" * 1001), 1009),
     ],
+    ids=["no UTF-8", "reserved opcode", "no mask", "too large"],
 )
 def test_wrong_frames_fail_the_connection(impl, app, data, code):
     with Wire(impl, app, ws_max_size=1000) as wire:
