@@ -33,8 +33,10 @@ logger = logging.getLogger("asgiserve.error")
 MAX_BEAT_INTERVAL_S = 1.0
 # How many beats make the time after which a worker counts as stuck.
 BEATS_PER_TIMEOUT = 10
-# What a stuck worker gets to tell its requests: it asks its event loop first, for 0.25 s.
-ANSWER_S = 0.5
+# What a stuck worker gets to tell requests and stacks: it asks its event loop first, for 0.25 s.
+ANSWER_S = 1.0
+# And to have its main thread's stack written by a signal, when it could not.
+SIGNAL_ANSWER_S = 0.2
 # Room for successors beside all workers, and for more workers by SIGTTIN.
 SPARE_SLOTS = 32
 TICK_S = 0.5
@@ -52,11 +54,12 @@ class Mate:
 
 @dataclass
 class Question:
-    """What *worker* was asked to tell, which will be logged at *due_s*."""
+    """What *worker* was asked to tell, which will be logged at *due_s*, or when it has told."""
 
     worker: PoolWorker
     due_s: float
     requests: list[str] | None = None
+    was_signalled: bool = False
 
 
 class Crew:
@@ -123,8 +126,15 @@ class Crew:
         now_s = time.monotonic()
         if now_s >= self._next_reap_s:
             self.reap()
-        due = [question for question in self._questions if now_s >= question.due_s]
-        for question in due:
+        for question in list(self._questions):
+            if question.requests is None and now_s < question.due_s:
+                continue
+            if question.requests is None and not question.was_signalled:
+                # Something holds its interpreter, so only a signal reaches it.
+                question.was_signalled = True
+                question.due_s = now_s + SIGNAL_ANSWER_S
+                question.worker.process.kill(signal.SIGUSR2)
+                continue
             self._questions.remove(question)
             self._log_answer(question)
         self.pool.tick()
@@ -179,7 +189,6 @@ class Crew:
         mate = self._mates[worker.process.pid]
         mate.stacks.clear()
         mate.process.send("report")
-        mate.process.kill(signal.SIGUSR2)
         self._questions.append(Question(worker, time.monotonic() + ANSWER_S))
 
     # --- messages ---------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ class WorkerOrder:
         listeners: where to accept.
         slot: the worker's place among its like, from 0; a replacement takes it over.
         beat_interval_s: how often the event loop says that it turns.
-        stacks_fd: a file that takes the Python stacks at SIGUSR2; the supervisor reads it.
+        stacks_fd: a file that takes the Python stacks when the supervisor asks, which reads it.
         spread_fd: the shared counts of connections; None: connections are not balanced.
         sys_path: where the supervisor imports from.
     """

@@ -1,7 +1,7 @@
-"""A file in which a worker writes the Python stacks of its threads when a signal asks for them.
+"""A file in which a worker writes the Python stacks of its threads when it is asked for them.
 
-faulthandler does the writing, in C and without the interpreter lock: also for a worker that is
-stuck. The file has no name; worker and supervisor share its descriptor and position.
+faulthandler does the writing; after a signal also without the interpreter lock, for a worker that
+cannot run Python. The file has no name; worker and supervisor share its descriptor and position.
 """
 
 from __future__ import annotations

@@ -39,6 +39,9 @@ class Orderly(Protocol):
     def ask_for_reloaded_tls(self) -> None:
         """Read certificates again."""
 
+    def write_stacks(self) -> None:
+        """Write the stacks of all threads where the supervisor reads them."""
+
     def describe_requests(self) -> list[str]:
         """The requests in flight, also while the event loop stands still."""
 
@@ -94,6 +97,7 @@ class WatchThread:
         elif order == "reload_tls":
             server.ask_for_reloaded_tls()
         elif order == "report":
+            server.write_stacks()
             self._channel.send({"kind": "report", "requests": server.describe_requests()})
         else:
             logger.error("Unknown order of the supervisor: %.100r", message)

@@ -98,5 +98,9 @@ def fail(channel: Channel, reason: str, status: int) -> int:
 
 
 def write_stacks_to(fd: int) -> None:
-    """Have SIGUSR2 write the stacks of all threads to *fd*, whoever holds the interpreter."""
-    faulthandler.register(signal.SIGUSR2, file=fd, all_threads=True)
+    """Have SIGUSR2 write the stack of the main thread to *fd*, whoever holds the interpreter.
+
+    The other threads' only in `WatchThread`, which holds the interpreter: those of threads that run
+    cannot be read without crashing now and then.
+    """
+    faulthandler.register(signal.SIGUSR2, file=fd, all_threads=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import signal
 import socket
 import threading
@@ -49,6 +50,7 @@ class WorkerServer(Server):
         # By the supervisor, unless that says that all stop.
         self.is_replaced = True
         self._channel = channel
+        self._stacks_fd = order.stacks_fd
         self._beat = Beat(order.beat_interval_s, self._tell_beat)
 
     async def serve(self, sockets: Sequence[socket.socket | Listener] | None = None) -> None:
@@ -109,6 +111,11 @@ class WorkerServer(Server):
     def ask_for_reloaded_tls(self) -> None:
         """Read certificates again."""
         self.call_soon(self.reload_tls)
+
+    def write_stacks(self) -> None:
+        """Write the stacks of all threads where the supervisor reads them."""
+        # No other thread runs meanwhile: this one holds the interpreter.
+        faulthandler.dump_traceback(self._stacks_fd, all_threads=True)
 
     def describe_requests(self) -> list[str]:
         """The requests in flight; waits a moment for the loop, then looks for itself."""

@@ -34,6 +34,9 @@ class RecordingServer:
     def ask_for_reloaded_tls(self):
         self.asked.append("reload_tls")
 
+    def write_stacks(self):
+        self.asked.append("write_stacks")
+
     def describe_requests(self):
         return ["GET /a, 0.1 s, 192.0.2.7:1"]
 
@@ -73,7 +76,7 @@ def test_report_is_answered(channels):
     server = RecordingServer()
     WatchThread(theirs, server).obey({"order": "report"})
     assert ours.receive() == [{"kind": "report", "requests": ["GET /a, 0.1 s, 192.0.2.7:1"]}]
-    assert server.asked == []
+    assert server.asked == ["write_stacks"]
 
 
 def test_unknown_order_is_logged(channels, caplog):
