@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import logging
 from typing import Any
 
@@ -11,6 +12,10 @@ from asgiserve.errors import ClientDisconnected
 __all__ = ["is_disconnect", "log_app_error", "log_no_answer", "log_short_body"]
 
 logger = logging.getLogger("asgiserve.error")
+
+# PyPy opens a file for a codec when it is first asked for, which may be in a moment when the
+# process can open none.
+codecs.lookup("ascii")
 
 
 def log_app_error(exc: BaseException, head: Any) -> None:
