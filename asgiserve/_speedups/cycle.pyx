@@ -167,8 +167,10 @@ cdef class Cycle:
             self._wake()
             return None
         self._wait = None
-        self._spare_wait = wait
-        wait.end_now()
+        # One that was cancelled a moment ago has ended for good.
+        if wait._callback is not None:
+            self._spare_wait = wait
+            wait.end_now()
 
     cdef int _wake(self) except -1:
         cdef EventWait wait = self._wait

@@ -642,6 +642,28 @@ def test_nothing_is_left_of_a_websocket(wire, app):
     assert wire.context.requests_total == 1
 
 
+def test_message_that_comes_while_a_receive_is_cancelled_is_for_the_next_one(impl):
+    texts = []
+    waiting = []
+
+    async def serve(receive, send):
+        waiting.append(asyncio.ensure_future(receive()))
+        await asyncio.wait(waiting)
+        for _ in range(2):
+            texts.append((await receive())["text"])
+
+    with Wire(impl, WsApp(serve)) as wire:
+        wire.feed(handshake())
+
+        def cancel_and_feed():
+            waiting[0].cancel()
+            wire.transport.get_protocol().data_received(client_frame(TEXT, b"one"))
+
+        wire.call(cancel_and_feed)
+        wire.feed(client_frame(TEXT, b"two"))
+        assert texts == ["one", "two"]
+
+
 def test_end_of_a_receive_that_is_kept_stays_as_it_was(impl):
     kept = []
 
