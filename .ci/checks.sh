@@ -39,10 +39,14 @@ check_after() {
     fi
 }
 
+# What failed stands once more at the very end, which is the part of a long output that is kept.
 conclude() {
     local failed=0 status
     for status in "$LOGS"/*.status; do
-        [ "$(cat "$status")" = 0 ] || { failed=1; echo "failed: $(basename "$status" .status)"; }
+        [ "$(cat "$status")" != 0 ] || continue
+        failed=1
+        echo "failed: $(basename "$status" .status)"
+        grep -hE '^(FAILED|ERROR) ' "${status%.status}.log" 2>/dev/null | cut -c 1-300 | head -n 10 | redact
     done
     [ $failed -eq 0 ] && echo "all checks passed in $((SECONDS / 60)) min $((SECONDS % 60)) s"
     exit $failed
