@@ -303,7 +303,7 @@ def test_stacks_of_a_blocked_worker_are_reported(worker, path):
     with closing(worker.request(path)):
         wait_until(worker.report, "a blocked loop")
         stacks = os.pread(worker.stacks.fileno(), 65536, 0).decode()
-    # Of all threads: the one that reports is another. PyPy adds that its line numbers are approximate.
+    # Of all threads: the one that reports is another. PyPy says more behind "first".
     assert stacks.count("(most recent call first") >= 2
     assert "in app" in stacks
 
