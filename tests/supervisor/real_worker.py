@@ -124,12 +124,25 @@ class RealWorker:
         """Wait until the log has *pattern*, a regular expression."""
         wait_until(lambda: re.search(pattern, self.log()), f"{pattern!r} in the log")
 
-    def read_stacks(self) -> str:
-        """Ask for the stacks and wait for them."""
+    def reported_stacks(self) -> str:
+        """The stacks of all threads that come with a report."""
+        start = self._stacks_size()
+        self.report()
+        return self._read_stacks(start)
+
+    def signalled_stack(self) -> str:
+        """The stack of the main thread that a signal asks for."""
+        start = self._stacks_size()
         self.signal(signal.SIGUSR2)
-        fd = self.stacks.fileno()
-        wait_until(lambda: b"most recent call first" in os.pread(fd, 65536, 0), "the stacks")
-        return os.pread(fd, 65536, 0).decode()
+        # Written line by line; the outermost frame comes last.
+        wait_until(lambda: "<module>" in self._read_stacks(start), "the stack")
+        return self._read_stacks(start)
+
+    def _stacks_size(self) -> int:
+        return os.fstat(self.stacks.fileno()).st_size
+
+    def _read_stacks(self, start: int) -> str:
+        return os.pread(self.stacks.fileno(), 65536, start).decode()
 
     def close(self) -> None:
         """End the process, whatever it does."""
