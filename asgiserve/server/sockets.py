@@ -37,6 +37,8 @@ Interface: TypeAlias = tuple[int, tuple[Any, ...]]
 FAMILIES = [socket.AF_INET, socket.AF_INET6]
 if sys.platform != "win32":
     FAMILIES.append(socket.AF_UNIX)
+# Of each connection; as much more may be on its way to a reader that takes it.
+UNSENT_BYTES = 128 * 1024
 # How often to look for a free port that every address of a host has.
 MAX_PORT_DRAWS = 16
 # The options that say where to listen; with one of them, systemd's sockets are left alone.
@@ -75,6 +77,7 @@ class Listener:
                 # Connections inherit it. asyncio sets it only where the socket's protocol number
                 # is known, which depends on who has opened the socket.
                 self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                limit_unsent(self.sock)
             self.sock.listen(backlog)
         except OSError as exc:
             raise StartupError(f"cannot listen on {self.text}: {reason_of(exc)}") from exc
@@ -238,6 +241,16 @@ def open_tcp(family: int, sockaddr: tuple[Any, ...], *, is_shared: bool) -> sock
         sock.close()
         raise
     return sock
+
+
+def limit_unsent(sock: socket.socket) -> None:
+    """Have the kernel hold no more than UNSENT_BYTES that a reader has no room for.
+
+    It would take 4 MiB of each slow reader, and some thousand of them would leave it no memory for
+    the sockets of others. Connections inherit it.
+    """
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
 def bind_unix(path: str, permissions: int, owner: Identity | None) -> Listener:

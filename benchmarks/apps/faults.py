@@ -18,8 +18,8 @@ __all__ = ["app"]
 FOLDER = Path(os.environ["FAULTS_FOLDER"])
 RELEASE = FOLDER / "release"
 POLL_S = 0.05
-# Small enough that 4,000 of them fit into what the kernel allows for all sockets.
-LARGE_BODY = b"x" * 256 * 1024
+# More than a kernel should take in advance for each of 4,000 slow readers.
+LARGE_BODY = b"x" * 1024 * 1024
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from asgiserve.config import Config
 from asgiserve.errors import ConfigError, StartupError
-from asgiserve.server.sockets import Listener, bind_listeners, open_fd
+from asgiserve.server.sockets import UNSENT_BYTES, Listener, bind_listeners, open_fd
 from tests.apps import answer
 
 Bind = Callable[..., list[Listener]]
@@ -123,6 +123,30 @@ def test_accepted_connections_do_not_wait_to_fill_packets(bind: Bind) -> None:
                 accepted, _ = listener.sock.accept()
                 with accepted:
                     assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="this system has no limit")
+def test_kernel_holds_little_for_a_reader_that_does_not_read(bind: Bind) -> None:
+    (listener,) = bind(port=0)
+    listener.listen(1)
+    with socket.create_connection(listener.sock.getsockname(), timeout=5) as deaf:
+        accepted, _ = listener.sock.accept()
+        with accepted:
+            held_bytes = fill(accepted)
+        # The rest has found room in the buffer of the reader.
+        room_bytes = deaf.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        assert held_bytes <= room_bytes + 2 * UNSENT_BYTES
+
+
+def fill(sock: socket.socket) -> int:
+    """Send until the kernel takes no more; how many bytes it has taken."""
+    sock.setblocking(False)
+    sent_bytes = 0
+    while True:
+        try:
+            sent_bytes += sock.send(bytes(65536))
+        except BlockingIOError:
+            return sent_bytes
 
 
 @needs_unix_sockets
