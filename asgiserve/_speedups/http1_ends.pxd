@@ -31,4 +31,5 @@ cdef class Http1Ends(CycleOwner):
     cdef int _close_when_quiet(self) except -1
     cdef int _close_if_silent(self) except -1
     cdef int _linger(self) except -1
+    cdef int _reset(self) except -1
     cdef int _close(self) except -1

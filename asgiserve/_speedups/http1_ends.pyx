@@ -8,6 +8,7 @@ from asgiserve._speedups.http1_framing cimport frame_error
 import logging
 
 from asgiserve._speedups.context import to_ticks
+from asgiserve.connection.reset import reset
 from asgiserve.connection.tls_info import resets_late_input
 from asgiserve.connection.unread_input import has_unread_input
 
@@ -59,7 +60,7 @@ cdef class Http1Ends(CycleOwner):
     cdef int _watch_writing(self) except -1:
         if self.write_gate.count_stalled_tick() > self.worker.write_ticks:
             logger.debug("%s - the peer does not read", self.client_text)
-            self.abort()
+            self._reset()
         elif self._phase == Phase.CLOSED and self.write_gate.has_lingered(LINGER_TICKS):
             self.abort()
         return 0
@@ -108,7 +109,7 @@ cdef class Http1Ends(CycleOwner):
             cycle.disconnect()
         if self.framer.ends_by_closing():
             # An orderly close would be the mark of a complete body.
-            self.abort()
+            self._reset()
         else:
             self._close()
         return 0
@@ -158,6 +159,12 @@ cdef class Http1Ends(CycleOwner):
         self.write_gate.flush()
         if can_end:
             self._transport.write_eof()
+        return 0
+
+    cdef int _reset(self) except -1:
+        """Close at once, and in no order: the peer lacks what it is owed."""
+        self._enter(Phase.CLOSED)
+        reset(self._transport)
         return 0
 
     cdef int _close(self) except -1:

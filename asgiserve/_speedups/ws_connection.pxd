@@ -37,4 +37,5 @@ cdef class WsConnection(WsOwner):
     cdef int _fail(self, int code, str reason) except -1
     cdef int _end_handshake(self, int status, str reason) except -1
     cdef int _linger(self) except -1
+    cdef int _reset(self) except -1
     cdef int _close(self) except -1

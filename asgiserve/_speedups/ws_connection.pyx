@@ -15,6 +15,7 @@ import os
 from asgiserve._speedups.context import to_ticks
 from asgiserve.codecs.ws_deflate import Inflater
 from asgiserve.connection.app_errors import is_disconnect, log_app_error, log_no_answer
+from asgiserve.connection.reset import reset
 from asgiserve.errors import WebSocketError
 
 __all__ = ["WsConnection", "WsPhase"]
@@ -257,7 +258,7 @@ cdef class WsConnection(WsOwner):
     cdef int _watch_writing(self) except -1:
         if self.write_gate.count_stalled_tick() > self.worker.write_ticks:
             logger.debug("%s - the peer does not read", self.client_text)
-            self.abort()
+            self._reset()
         elif self._phase == WsPhase.CLOSED and self.write_gate.has_lingered(LINGER_TICKS):
             self.abort()
         return 0
@@ -336,7 +337,7 @@ cdef class WsConnection(WsOwner):
         cycle.end(ABNORMAL_CLOSURE, "")
         if cycle.state == WsState.DENIAL_STREAMING:
             # An orderly close could be the mark of a complete body.
-            self.abort()
+            self._reset()
         else:
             cycle.answer(status, reason)
         return 0
@@ -352,6 +353,12 @@ cdef class WsConnection(WsOwner):
         self._ticks = LINGER_TICKS
         self.write_gate.flush()
         self._transport.write_eof()
+        return 0
+
+    cdef int _reset(self) except -1:
+        """Close at once, and in no order: the peer lacks what it is owed."""
+        self._phase = WsPhase.CLOSED
+        reset(self._transport)
         return 0
 
     cdef int _close(self) except -1:

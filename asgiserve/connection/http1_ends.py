@@ -14,6 +14,7 @@ from asgiserve.codecs.http1_framing import frame_error
 from asgiserve.connection.context import WorkerContext, to_ticks
 from asgiserve.connection.flow_control import ReadGate
 from asgiserve.connection.http1_cycle import CycleOwner, Http1Cycle
+from asgiserve.connection.reset import reset
 from asgiserve.connection.tls_info import resets_late_input
 from asgiserve.connection.unread_input import has_unread_input
 from asgiserve.errors import HttpRequestError
@@ -99,7 +100,7 @@ class Http1Ends(CycleOwner):
     def _watch_writing(self) -> None:
         if self.write_gate.count_stalled_tick() > self.worker.write_ticks:
             logger.debug("%s - the peer does not read", self.client_text)
-            self.abort()
+            self._reset()
         elif self._phase is Phase.CLOSED and self.write_gate.has_lingered(LINGER_TICKS):
             self.abort()
 
@@ -142,7 +143,7 @@ class Http1Ends(CycleOwner):
             cycle.disconnect()
         if self.framer.is_close_delimited:
             # An orderly close would be the mark of a complete body.
-            self.abort()
+            self._reset()
         else:
             self._close()
 
@@ -190,6 +191,11 @@ class Http1Ends(CycleOwner):
         self.write_gate.flush()
         if can_end:
             self._transport.write_eof()
+
+    def _reset(self) -> None:
+        """Close at once, and in no order: the peer lacks what it is owed."""
+        self._enter(Phase.CLOSED)
+        reset(self._transport)
 
     def _close(self) -> None:
         self._enter(Phase.CLOSED)

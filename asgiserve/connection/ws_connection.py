@@ -19,6 +19,7 @@ from asgiserve.codecs.ws_frames import Opcode, frame_close, frame_control
 from asgiserve.codecs.ws_messages import MessageReader
 from asgiserve.connection.app_errors import is_disconnect, log_app_error, log_no_answer
 from asgiserve.connection.context import to_ticks
+from asgiserve.connection.reset import reset
 from asgiserve.connection.ws_wire_cycle import WsOwner, WsWireCycle
 from asgiserve.errors import WebSocketError
 
@@ -314,7 +315,7 @@ class WsConnection(WsOwner, asyncio.Protocol):
     def _watch_writing(self) -> None:
         if self.write_gate.count_stalled_tick() > self.worker.write_ticks:
             logger.debug("%s - the peer does not read", self.client_text)
-            self.abort()
+            self._reset()
         elif self._phase is WsPhase.CLOSED and self.write_gate.has_lingered(LINGER_TICKS):
             self.abort()
 
@@ -386,7 +387,7 @@ class WsConnection(WsOwner, asyncio.Protocol):
         cycle.end(ABNORMAL_CLOSURE, "")
         if cycle.state is WsState.DENIAL_STREAMING:
             # An orderly close could be the mark of a complete body.
-            self.abort()
+            self._reset()
         else:
             cycle.answer(status, reason)
 
@@ -401,6 +402,11 @@ class WsConnection(WsOwner, asyncio.Protocol):
         self._ticks = LINGER_TICKS
         self.write_gate.flush()
         self._transport.write_eof()
+
+    def _reset(self) -> None:
+        """Close at once, and in no order: the peer lacks what it is owed."""
+        self._phase = WsPhase.CLOSED
+        reset(self._transport)
 
     def _close(self) -> None:
         self._phase = WsPhase.CLOSED

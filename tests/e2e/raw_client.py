@@ -107,6 +107,15 @@ class RawClient:
             pass
         return self._take(len(self._pending))
 
+    def ends_with_reset(self) -> bool:
+        """Read to the end: whether it is a reset, and no orderly close."""
+        try:
+            while self.socket.recv(65536):
+                pass
+        except ConnectionResetError:
+            return True
+        return False
+
     def half_close(self) -> None:
         """Say that no more will be sent (FIN), and go on reading."""
         self.socket.shutdown(socket.SHUT_WR)

@@ -206,6 +206,13 @@ def test_exception_after_the_start_closes_in_mid_answer_with_one_traceback(serve
     server.expect_traceback("ValueError: broken after the start")
 
 
+def test_broken_answer_that_ends_with_the_connection_ends_with_a_reset(server, raw):
+    # RFC 9112 section 8: an orderly close would make it complete.
+    raw.send(b"GET /raise_after_start HTTP/1.0\r\n\r\n")
+    assert raw.ends_with_reset()
+    server.expect_traceback("ValueError: broken after the start")
+
+
 def test_exception_after_the_answer_is_one_traceback(server, raw):
     assert raw.get("/raise_after_end").body == b"whole answer"
     server.expect_traceback("ValueError: broken after the end")

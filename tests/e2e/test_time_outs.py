@@ -113,6 +113,8 @@ def test_client_that_stops_reading_is_dropped(server):
         wait_until(
             lambda: read_journal(server, "deaf")[1:] == ["OSError from send"], "send to raise"
         )
+        # Nor does the kernel keep anything for it.
+        assert deaf.ends_with_reset()
 
 
 def test_client_that_reads_slowly_is_served(server):
