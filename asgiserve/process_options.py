@@ -38,6 +38,12 @@ class ProcessOptions:
         PROCESSES,
         "Import APP once, in the supervisor, and fork the workers from it.",
     )
+    spare_worker: bool = option(
+        True,
+        kinds.SWITCH,
+        PROCESSES,
+        "Have a process ready, without APP, that takes the place of a worker that dies.",
+    )
     reuse_port: bool = option(
         False,
         kinds.SWITCH,

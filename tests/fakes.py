@@ -70,6 +70,16 @@ class ManualLoop(asyncio.SelectorEventLoop):
         self.run_until_idle()
 
 
+class ManualClock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now_s = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
 class FakeTransport(asyncio.Transport):
     """A TCP transport without a socket: a test feeds it as the peer, and reads what was written.
 

@@ -1,6 +1,7 @@
 """One end of the socket between the supervisor and a worker.
 
-First the worker's order, as a pickle with its length; then JSON objects, one a line, both ways.
+First where the worker imports from, then its order, each as a pickle with its length; then JSON
+objects, one a line, both ways.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import struct
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from asgiserve.errors import ConfigError
@@ -30,7 +32,7 @@ MAX_UNSENT_BYTES = 1024 * 1024
 # How long a process may take to read, or to send, an order that does not fit the socket's buffer.
 ORDER_TIMEOUT_S = 30.0
 
-ORDER_HEAD = struct.Struct("!II")
+PICKLE_HEAD = struct.Struct("!I")
 READ_BYTES = 65536
 
 
@@ -99,6 +101,10 @@ class Channel:
         # What came together with the order was read with it.
         return b"\n" in self._received or self._poll(select.POLLIN, timeout_s)
 
+    def send_path(self, path: Sequence[str]) -> None:
+        """Send a process that was spawned where it is to import from."""
+        self._send_pickle(pickle.dumps(list(path)))
+
     def send_order(self, order: WorkerOrder) -> None:
         """Send *order* to a process that was spawned; waits only when it is very large.
 
@@ -107,35 +113,32 @@ class Channel:
                 that is no import string.
         """
         try:
-            order_data = pickle.dumps(order)
+            data = pickle.dumps(order)
         # Any class may refuse in its own way.
         except Exception as error:
             raise ConfigError(
                 f"an option cannot be given to another process: {error}; applications and such "
                 "have to be import strings"
             ) from error
-        # The path comes first, apart: the order's classes may only be found with it.
-        path_data = pickle.dumps(order.sys_path)
-        head = ORDER_HEAD.pack(len(path_data), len(order_data))
-        deadline_s = time.monotonic() + ORDER_TIMEOUT_S
-        with self._lock:
-            self._unsent += head + path_data + order_data
-            self._flush()
-            while self._unsent and time.monotonic() < deadline_s:
-                self._poll(select.POLLOUT, 1.0)
-                self._flush()
+        self._send_pickle(data)
 
-    def receive_order(self) -> WorkerOrder:
-        """Wait for the order, which comes first; puts its ``sys_path`` in place.
+    def receive_path(self) -> None:
+        """Wait for the ``sys.path``, which comes first, and put it in place.
 
         Raises:
             EOFError: the supervisor is gone.
         """
-        path_size, order_size = ORDER_HEAD.unpack(self._read_exactly(ORDER_HEAD.size))
-        sys_path = pickle.loads(self._read_exactly(path_size))
-        if sys_path:
-            sys.path[:] = sys_path
-        order: WorkerOrder = pickle.loads(self._read_exactly(order_size))
+        path = self._receive_pickle()
+        if path:
+            sys.path[:] = path
+
+    def receive_order(self) -> WorkerOrder:
+        """Wait for the order, which comes second.
+
+        Raises:
+            EOFError: the supervisor is gone.
+        """
+        order: WorkerOrder = self._receive_pickle()
         return order
 
     def close(self) -> None:
@@ -169,6 +172,19 @@ class Channel:
             self._received += data
             if len(data) < READ_BYTES:
                 return True
+
+    def _send_pickle(self, data: bytes) -> None:
+        deadline_s = time.monotonic() + ORDER_TIMEOUT_S
+        with self._lock:
+            self._unsent += PICKLE_HEAD.pack(len(data)) + data
+            self._flush()
+            while self._unsent and time.monotonic() < deadline_s:
+                self._poll(select.POLLOUT, 1.0)
+                self._flush()
+
+    def _receive_pickle(self) -> Any:
+        (size,) = PICKLE_HEAD.unpack(self._read_exactly(PICKLE_HEAD.size))
+        return pickle.loads(self._read_exactly(size))
 
     def _read_exactly(self, size: int) -> bytes:
         while len(self._received) < size:

@@ -6,7 +6,6 @@ import logging
 import os
 import selectors
 import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,11 +13,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from asgiserve.server.spread import Spread
-from asgiserve.supervisor.order import WorkerOrder
+from asgiserve.supervisor.order import WorkerOrder, list_fds
 from asgiserve.supervisor.orphans import reap_orphans
 from asgiserve.supervisor.pool_worker import PoolWorker, State
 from asgiserve.supervisor.process_pool import ProcessPool
 from asgiserve.supervisor.process_stats import ProcessStats, read_stats
+from asgiserve.supervisor.spare import Mate, Spare
 from asgiserve.supervisor.stack_file import StackFile
 from asgiserve.supervisor.worker_process import WorkerProcess
 
@@ -42,14 +42,6 @@ SPARE_SLOTS = 32
 TICK_S = 0.5
 # While something changes.
 SHORT_TICK_S = 0.1
-
-
-@dataclass(eq=False)
-class Mate:
-    """A process, and the file for its stacks."""
-
-    process: WorkerProcess
-    stacks: StackFile
 
 
 @dataclass
@@ -93,6 +85,7 @@ class Crew:
         self._mates: dict[int, Mate] = {}
         self._questions: list[Question] = []
         self._spread: Spread | None = None
+        self._spare = Spare()
         self._next_reap_s = 0.0
         self.pool = ProcessPool(config, self)
 
@@ -119,7 +112,7 @@ class Crew:
             self.pool.on_exit(worker, status)
             self._discard(process)
         if os.getpid() == 1:
-            reap_orphans(self._mates)
+            reap_orphans(self._mates.keys() | self._spare.pids)
 
     def tick(self) -> None:
         """Have the pool decide, and log what workers have told."""
@@ -140,14 +133,20 @@ class Crew:
         self.pool.tick()
         if self.pool.config.reuse_port and not self.pool.is_stopping:
             self._listeners.keep(self.pool.places)
+        self._tend_spare()
 
     def send(self, order: str) -> None:
         """Give *order* to all workers."""
         for worker in self.pool.workers:
             worker.process.send(order)
 
+    def renew(self) -> None:
+        """Have workers to come import all anew."""
+        self._spare.discard()
+
     def close(self) -> None:
         """Let go of the workers; those that still live stop by themselves."""
+        self._spare.discard()
         for mate in list(self._mates.values()):
             self._discard(mate.process)
         if self._spread is not None:
@@ -157,26 +156,23 @@ class Crew:
 
     def start_process(self, config: Config, slot: int, place: int) -> WorkerProcess:
         """As `Host.start_process`."""
-        stacks = StackFile()
-        try:
-            timeout_s = config.timeout_worker_healthcheck
-            order = WorkerOrder(
-                config=config,
-                listeners=self._listeners.order_for(place),
-                slot=slot,
-                beat_interval_s=min(timeout_s / BEATS_PER_TIMEOUT, MAX_BEAT_INTERVAL_S),
-                stacks_fd=stacks.fd,
-                spread_fd=self._find_spread_fd(config, slot),
-                sys_path=tuple(sys.path),
-            )
-            if config.preload:
-                process = WorkerProcess.fork(order, self.app, leave=self._leave)
-            else:
-                process = WorkerProcess.spawn(order)
-        except BaseException:
-            stacks.close()
-            raise
-        self._mates[process.pid] = Mate(process, stacks)
+        timeout_s = config.timeout_worker_healthcheck
+        listeners = self._listeners.order_for(place)
+        spread_fd = self._find_spread_fd(config, slot)
+        make_order = partial(
+            WorkerOrder,
+            config=config,
+            listeners=listeners,
+            slot=slot,
+            beat_interval_s=min(timeout_s / BEATS_PER_TIMEOUT, MAX_BEAT_INTERVAL_S),
+            spread_fd=spread_fd,
+        )
+        if config.preload:
+            mate = self._fork(make_order)
+        else:
+            mate = self._spawn(make_order, list_fds(listeners, spread_fd))
+        process = mate.process
+        self._mates[process.pid] = mate
         self._selector.register(process.channel, selectors.EVENT_READ, partial(self._read, process))
         return process
 
@@ -229,6 +225,34 @@ class Crew:
         logger.warning("%s has in flight: %s\nIts threads:\n%s", worker, requests, stacks)
 
     # --- processes --------------------------------------------------------------------------------
+
+    def _fork(self, make_order: Callable[..., WorkerOrder]) -> Mate:
+        stacks = StackFile()
+        try:
+            order = make_order(stacks_fd=stacks.fd)
+            return Mate(WorkerProcess.fork(order, self.app, leave=self._leave), stacks)
+        except BaseException:
+            stacks.close()
+            raise
+
+    def _spawn(self, make_order: Callable[..., WorkerOrder], fds: list[int]) -> Mate:
+        mate = self._spare.take(fds) or Mate.prepare(fds)
+        try:
+            mate.process.begin(make_order(stacks_fd=mate.stacks.fd))
+        except BaseException:
+            mate.close()
+            raise
+        return mate
+
+    def _tend_spare(self) -> None:
+        """Have a process wait, when all is calm, to take the place of a worker that dies."""
+        config = self.pool.config
+        # Where places have sockets of their own, nobody knows which one it will be.
+        if not config.spare_worker or config.preload or config.reuse_port or self.pool.is_stopping:
+            self._spare.discard()
+        elif self.pool.is_calm:
+            listeners = self._listeners.order_for(0)
+            self._spare.prepare(list_fds(listeners, self._find_spread_fd(config, 0)))
 
     def _find_spread_fd(self, config: Config, slot: int) -> int | None:
         """The shared counts for the worker of *slot*; None for one that accepts as it likes."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from asgiserve.config import Config
 
-__all__ = ["ListenerOrder", "WorkerOrder"]
+__all__ = ["ListenerOrder", "WorkerOrder", "list_fds"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,6 @@ class WorkerOrder:
         beat_interval_s: how often the event loop says that it turns.
         stacks_fd: a file that takes the Python stacks when the supervisor asks, which reads it.
         spread_fd: the shared counts of connections; None: connections are not balanced.
-        sys_path: where the supervisor imports from.
     """
 
     config: Config
@@ -44,4 +44,13 @@ class WorkerOrder:
     beat_interval_s: float
     stacks_fd: int
     spread_fd: int | None = None
-    sys_path: tuple[str, ...] = ()
+
+    @property
+    def fds(self) -> list[int]:
+        """The file descriptors that it names."""
+        return [self.stacks_fd, *list_fds(self.listeners, self.spread_fd)]
+
+
+def list_fds(listeners: Sequence[ListenerOrder], spread_fd: int | None) -> list[int]:
+    """The file descriptors of what workers share."""
+    return [each.fd for each in listeners] + ([] if spread_fd is None else [spread_fd])

@@ -109,8 +109,6 @@ def make_order(config: Config, listeners: Sequence[Listener], stacks: BinaryIO) 
         slot=0,
         beat_interval_s=BEAT_INTERVAL_S,
         stacks_fd=stacks.fileno(),
-        spread_fd=None,
-        sys_path=tuple(sys.path),
     )
 
 

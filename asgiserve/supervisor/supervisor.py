@@ -219,6 +219,7 @@ class Supervisor:
         self._reopen_logs()
         # The workers of now serve on until their turn has come, which may never be.
         self._crew.send("reload_tls")
+        self._crew.renew()
         logger.info("Restarting %d workers", self._crew.pool.size)
         if config.preload:
             logger.warning("preload: modules stay as they were imported; SIGUSR2 takes new ones")

@@ -6,6 +6,7 @@ Signals are caught before the server is imported, so most imports stand in funct
 from __future__ import annotations
 
 import faulthandler
+import importlib
 import signal
 import sys
 import traceback
@@ -38,6 +39,8 @@ def main() -> int:
 
     channel = Channel(socket.socket(fileno=int(sys.argv[-1])))
     try:
+        channel.receive_path()
+        import_server()
         order = channel.receive_order()
     except EOFError:
         return CRASH
@@ -46,6 +49,16 @@ def main() -> int:
         traceback.print_exc()
         return fail(channel, f"cannot read its options: {error}", STARTUP_FAILURE)
     return run_worker(order, channel)
+
+
+def import_server() -> None:
+    """Import what serving takes: a process that waits for its order has done it by then."""
+    try:
+        importlib.import_module("asgiserve.supervisor.worker_server")
+        importlib.import_module("uvloop")
+    except ImportError:
+        # What is missing, and whether it has to be there, is told when it is needed.
+        pass
 
 
 def run_worker(order: WorkerOrder, channel: Channel, app: Any = None) -> int:

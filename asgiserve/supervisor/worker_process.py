@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,9 @@ HELD_SIGNALS = frozenset(
     if hasattr(signal, name)
 )
 
+# A process that is killed is gone as soon as the system comes to it.
+KILL_POLL_S = 0.001
+
 # Not -m, which has the current directory searched first: a file signal.py in it would be imported.
 BOOTSTRAP = (
     "import sys; sys.path.append({folder!r}); "
@@ -38,21 +41,57 @@ BOOTSTRAP = (
 
 
 class WorkerProcess:
-    """One process that serves; made by ``spawn`` or ``fork``.
+    """One process that serves; made by ``spawn``, ``prepare`` or ``fork``.
 
     Attributes:
         pid: its process id; stays valid until ``poll`` has told its end.
         channel: its messages; at its end the process is gone, or about to be.
-        slot: its place among its like.
-        started_s: when it was started, by the monotonic clock.
+        slot: its place among its like; -1 before it has its order.
+        started_s: when it was started, or was given its order, by the monotonic clock.
     """
 
-    def __init__(self, child: SpawnedChild | ForkedChild, channel: Channel, slot: int) -> None:
+    def __init__(self, child: SpawnedChild | ForkedChild, channel: Channel, slot: int = -1) -> None:
         self.pid = child.pid
         self.channel = channel
         self.slot = slot
         self.started_s = time.monotonic()
         self._child = child
+
+    @classmethod
+    def prepare(cls, fds: Sequence[int]) -> WorkerProcess:
+        """Start a new interpreter, which imports the server and waits for its order, by ``begin``.
+
+        Args:
+            fds: what the order may name.
+
+        Raises:
+            OSError: the system does not let us start a process.
+        """
+        ours, theirs = Channel.pair()
+        try:
+            with held_signals():
+                child = SpawnedChild(make_command(theirs.fileno()), [theirs.fileno(), *fds])
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        ours.send_path(sys.path)
+        return cls(child, ours)
+
+    def begin(self, order: WorkerOrder) -> None:
+        """Have a process that waits serve as *order* says.
+
+        Raises:
+            ConfigError: the order cannot go to another process, which is gone by then.
+        """
+        self.slot = order.slot
+        self.started_s = time.monotonic()
+        try:
+            self.channel.send_order(order)
+        except BaseException:
+            self.end()
+            raise
 
     @classmethod
     def spawn(cls, order: WorkerOrder) -> WorkerProcess:
@@ -62,25 +101,8 @@ class WorkerProcess:
             OSError: the system does not let us start a process.
             ConfigError: the order cannot go to another process.
         """
-        ours, theirs = Channel.pair()
-        try:
-            fds = [theirs.fileno(), order.stacks_fd, *(each.fd for each in order.listeners)]
-            if order.spread_fd is not None:
-                fds.append(order.spread_fd)
-            with held_signals():
-                child = SpawnedChild(make_command(theirs.fileno()), fds)
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        worker = cls(child, ours, order.slot)
-        try:
-            ours.send_order(order)
-        except BaseException:
-            worker.kill(signal.SIGKILL)
-            worker.close()
-            raise
+        worker = cls.prepare(order.fds)
+        worker.begin(order)
         return worker
 
     @classmethod
@@ -129,6 +151,13 @@ class WorkerProcess:
                 os.kill(self.pid, signal_number)
             except ProcessLookupError:
                 pass
+
+    def end(self) -> None:
+        """Kill it, and wait until it is gone."""
+        self.kill(signal.SIGKILL)
+        while self.poll() is None:
+            time.sleep(KILL_POLL_S)
+        self.close()
 
     def close(self) -> None:
         """Close our end of the channel; a worker that still lives stops by itself."""

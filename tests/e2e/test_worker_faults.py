@@ -67,6 +67,47 @@ def test_killed_worker_loses_its_own_connections_only(server, keep_alive):
     assert server.terminate() == 0
 
 
+def children_of(pid):
+    """The processes that *pid* has started and not waited for."""
+    return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
+def test_killed_worker_is_replaced_by_the_process_that_waits(server):
+    supervisor = server.pid
+    workers = wait_for_workers(server, WORKERS)
+    wait_until(lambda: len(children_of(supervisor)) == WORKERS + 1, "a spare process")
+    (spare,) = children_of(supervisor) - workers
+    kill_worker(min(workers), server.address[1])
+    assert spare in wait_for_workers(server, WORKERS)
+    wait_until(lambda: len(children_of(supervisor)) == WORKERS + 1, "another one")
+    assert server.terminate() == 0
+    assert not is_alive(spare)
+
+
+def test_restart_is_not_done_by_the_process_that_waits(server):
+    supervisor = server.pid
+    old = wait_for_workers(server, WORKERS)
+    wait_until(lambda: len(children_of(supervisor)) == WORKERS + 1, "a spare process")
+    (spare,) = children_of(supervisor) - old
+    server.send_signal(signal.SIGHUP)
+    server.wait_for_log(f"All {WORKERS} workers are new")
+    assert spare not in workers_of(server)
+    assert server.terminate() == 0
+
+
+def test_no_process_waits_if_none_is_wanted(start_server):
+    server = start_server(
+        "-m", "asgiserve", "worker_site:app", "--port=0", "--workers=2", "--no-spare-worker"
+    )
+    server.wait_for_log("with 2 workers")
+    workers = wait_for_workers(server, WORKERS)
+    kill_worker(min(workers), server.address[1])
+    # When it is over there would be one.
+    workers = wait_for_workers(server, WORKERS)
+    assert children_of(server.pid) == workers
+    assert server.terminate() == 0
+
+
 def test_stop_with_all_hands_busy_loses_nothing_and_churn_leaks_nothing(
     server, connect, open_raw_websocket
 ):

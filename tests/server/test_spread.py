@@ -11,27 +11,18 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from asgiserve.server.spread import STALE_AFTER_S, Spread
+from tests.fakes import ManualClock
 
 StartWorkers = Callable[..., list[Spread]]
 
 
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def start_workers(clock: Clock) -> Iterator[StartWorkers]:
+def start_workers(clock: ManualClock) -> Iterator[StartWorkers]:
     """Attach one worker for each count, in a memory that has two slots to spare."""
     opened: list[Spread] = []
 
@@ -62,7 +53,9 @@ def test_single_worker_is_never_above_the_mean(start_workers: StartWorkers) -> N
     assert not worker.is_above_mean()
 
 
-def test_worker_that_does_not_beat_is_left_out(start_workers: StartWorkers, clock: Clock) -> None:
+def test_worker_that_does_not_beat_is_left_out(
+    start_workers: StartWorkers, clock: ManualClock
+) -> None:
     busy, stuck = start_workers(10, 0)
     assert busy.is_above_mean()
     clock.now_s += STALE_AFTER_S

@@ -54,6 +54,7 @@ class RealWorker:
                 pass_fds=fds,
             )
         theirs.close()
+        self.channel.send_path([])
 
     def start(self) -> None:
         """Send the order, and wait until the worker accepts."""

@@ -128,14 +128,15 @@ def test_message_that_came_with_the_order_is_not_waited_for(channels):
     assert not theirs.wait(0)
 
 
-def test_order_puts_the_path_in_place(channels, monkeypatch):
+def test_path_is_put_in_place_before_the_order_comes(channels, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     ours, theirs = channels
-    path = (*sys.path, "/somewhere/else")
-    config = Config("module:app")
-    ours.send_order(WorkerOrder(config, (), 0, 1.0, 3, sys_path=path))
-    theirs.receive_order()
-    assert tuple(sys.path) == path
+    path = [*sys.path, "/somewhere/else"]
+    ours.send_path(path)
+    theirs.receive_path()
+    assert sys.path == path
+    ours.send_order(make_order())
+    assert theirs.receive_order() == make_order()
 
 
 def test_order_that_cannot_be_pickled_is_a_config_error(channels):

@@ -4,6 +4,7 @@ import pytest
 
 from asgiserve.errors import ConfigError
 from asgiserve.supervisor.reload_cycle import Phase, ReloadCycle
+from tests.fakes import ManualClock
 
 SETTLE_S = 0.25
 PID = 4711
@@ -29,14 +30,6 @@ class FakeWorker:
 
     def kill(self):
         self.told.append("kill")
-
-
-class ManualClock:
-    def __init__(self):
-        self.now_s = 1_000.0
-
-    def __call__(self):
-        return self.now_s
 
 
 @pytest.fixture
