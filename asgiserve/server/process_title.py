@@ -11,17 +11,19 @@ if TYPE_CHECKING:
 __all__ = ["set_process_title"]
 
 
-def set_process_title(role: str, config: Config) -> None:
+def set_process_title(role: str, config: Config | None = None) -> None:
     """Show the process as ``asgiserve: ROLE APP``; without setproctitle nothing is done.
 
     Args:
         role: "server", "supervisor", "worker 1".
+        config: has the application; None while there is none.
     """
     try:
         setproctitle = importlib.import_module("setproctitle")
     except ImportError:
         return
-    setproctitle.setproctitle(f"asgiserve: {role} {name_app(config.app)}")
+    name = "" if config is None else f" {name_app(config.app)}"
+    setproctitle.setproctitle(f"asgiserve: {role}{name}")
 
 
 def name_app(app: Any) -> str:

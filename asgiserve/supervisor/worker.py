@@ -53,6 +53,9 @@ def main() -> int:
 
 def import_server() -> None:
     """Import what serving takes: a process that waits for its order has done it by then."""
+    from asgiserve.server.process_title import set_process_title
+
+    set_process_title("spare worker")
     try:
         importlib.import_module("asgiserve.supervisor.worker_server")
         importlib.import_module("uvloop")

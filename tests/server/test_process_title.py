@@ -31,6 +31,11 @@ def test_title_names_the_role_and_the_application(titles, app, name):
     assert titles == [f"asgiserve: worker 1 {name}"]
 
 
+def test_title_of_a_process_without_an_application_names_the_role(titles):
+    set_process_title("spare worker")
+    assert titles == ["asgiserve: spare worker"]
+
+
 def test_title_stays_where_setproctitle_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "setproctitle", None)
     set_process_title("worker 1", Config("main:app"))
