@@ -41,6 +41,7 @@ cdef class Cycle:
     cpdef object handle(self, message)
     cpdef bint is_over(self) noexcept
 
+    cpdef bint must_wait(self) except -1
     cpdef object write_waiters(self)
     cpdef object on_receive_wait(self)
     cpdef object on_task_kept(self, task)

@@ -140,13 +140,13 @@ cdef class Cycle:
 
     def send(self, message):
         """Take one message."""
-        if not self.is_over() and self.write_waiters() is not None:
+        if self.must_wait() and not self.is_over():
             return send_later(self, message)
         try:
             self.handle(message)
         except (AppError, ClientDisconnected) as exc:
             return Failed(exc)
-        if self.write_waiters() is not None:
+        if self.must_wait():
             return wait_writable(self)
         return NOTHING
 
@@ -219,8 +219,12 @@ cdef class Cycle:
 
     # Hooks: a connection fills them.
 
+    cpdef bint must_wait(self) except -1:
+        """Whether there is no room in the transport."""
+        raise NotImplementedError
+
     cpdef object write_waiters(self):
-        """The tasks that wait for room in the transport; None while there is room."""
+        """The tasks that wait for room in the transport."""
         raise NotImplementedError
 
     cpdef object on_receive_wait(self):

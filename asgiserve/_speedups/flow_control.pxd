@@ -43,6 +43,8 @@ cdef class WriteGate:
 
     cpdef object attach(self, transport)
     cpdef object write(self, bytes data)
+    cdef int write_end(self, list pieces) except -1
+    cdef int _write(self, bytes data, bint is_end) except -1
     cpdef object write_pieces(self, list pieces)
     cpdef object flush(self)
     cdef bytes _send(self, bytes data)

@@ -125,6 +125,16 @@ cdef class WriteGate:
 
     cpdef object write(self, bytes data):
         """Write *data*, gate open or not; above high water the transport closes the gate."""
+        self._write(data, False)
+
+    cdef int write_end(self, list pieces) except -1:
+        """Write *pieces* as ``write_pieces`` does, for an answer that ends with them."""
+        if len(pieces) == 1:
+            return self._write(pieces[0], True)
+        self.write_pieces(pieces)
+        return 0
+
+    cdef int _write(self, bytes data, bint is_end) except -1:
         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
         self._written_bytes += size
         self._turn_bytes += size + WRITE_COST_BYTES
@@ -132,12 +142,18 @@ cdef class WriteGate:
             if not self._held:
                 self._batch.add(self)
             self._held += data
-            return None
+            return 0
         self.flush()
         self.is_torn = self._transport_is_closing()
-        if not self.is_torn:
+        if self.is_torn:
+            return 0
+        # What follows soon is better sent with it: by the transport, at the end of the turn.
+        if is_end and self._is_sendable:
+            data = self._send(data)
+        if data is not None:
             self._is_drained = False
             self._transport_write(data)
+        return 0
 
     cpdef object write_pieces(self, list pieces):
         """Write *pieces* as ``write`` does; several, which are large, in one system call."""
@@ -180,8 +196,8 @@ cdef class WriteGate:
     cdef bytes _send(self, bytes data):
         """Send *data* past the transport; give what is left for it, None for nothing.
 
-        The transport of uvloop would queue it once more until the end of the turn, which has come:
-        5 % of the CPU time that a small WebSocket message takes.
+        The transport of uvloop would queue it until the end of the turn: 5 % of the CPU time that a
+        small WebSocket message takes, 900 instructions of the 28,000 of a request.
         """
         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
         cdef long long sent_bytes

@@ -106,9 +106,12 @@ cdef class Http1Cycle(HttpCycle):
         # may or may not send its body, so the next request would have no sure beginning.
         if (owner.worker.is_draining or self.is_continue_due) and not self.has_started_response():
             owner.framer.keep_alive = False
-        owner.write_gate.write_pieces(owner.framer.frame_body(body, more_body))
+        if not more_body:
+            owner.write_gate.write_end(owner.framer.frame_body(body, False))
+            return None
+        owner.write_gate.write_pieces(owner.framer.frame_body(body, True))
         # An application that sends without a pause never lets the loop call connection_lost().
-        if more_body and owner.write_gate.is_torn:
+        if owner.write_gate.is_torn:
             self.disconnect()
 
     cpdef object write_trailers(self, headers, bint more_trailers):
@@ -126,9 +129,11 @@ cdef class Http1Cycle(HttpCycle):
     cpdef bint has_trailers(self):
         return self._owner.framer.ends_with_trailers()
 
+    cpdef bint must_wait(self) except -1:
+        return self._owner.write_gate.must_wait()
+
     cpdef object write_waiters(self):
-        cdef WriteGate gate = self._owner.write_gate
-        return gate.waiters() if gate.must_wait() else None
+        return self._owner.write_gate.waiters()
 
     cpdef object on_receive_wait(self):
         if self.is_continue_due and not self.has_started_response() and not self.is_disconnected:

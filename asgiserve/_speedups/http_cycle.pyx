@@ -72,9 +72,9 @@ cdef class HttpCycle(Cycle):
             return None
         if self.is_disconnected:
             self.check_connected()
-        if kind == "http.response.body" and CycleState.HELD <= state <= CycleState.STREAMING:
+        if CycleState.HELD <= state <= CycleState.STREAMING and kind == "http.response.body":
             self._handle_body(message)
-        elif kind == "http.response.start" and state == CycleState.WAITING:
+        elif state == CycleState.WAITING and kind == "http.response.start":
             self.hold_head(
                 take_status(message),
                 (<dict>message).get("headers", ()),

@@ -164,9 +164,11 @@ cdef class WsWireCycle(WsCycle):
             self._log_answer(self._status, self._framer.body_bytes)
             owner.on_denied()
 
+    cpdef bint must_wait(self) except -1:
+        return self._owner.write_gate.must_wait()
+
     cpdef object write_waiters(self):
-        cdef WriteGate gate = self._owner.write_gate
-        return gate.waiters() if gate.must_wait() else None
+        return self._owner.write_gate.waiters()
 
     cpdef object on_event_taken(self):
         self._owner.on_event_taken()

@@ -129,13 +129,13 @@ class Cycle:
 
     def send(self, message: Any) -> Awaitable[None]:
         """Take one message."""
-        if not self.is_over() and self.write_waiters() is not None:
+        if self.must_wait() and not self.is_over():
             return send_later(self, message)
         try:
             self.handle(message)
         except (AppError, ClientDisconnected) as exc:
             return Failed(exc)
-        if self.write_waiters() is not None:
+        if self.must_wait():
             return wait_writable(self)
         return NOTHING
 
@@ -175,8 +175,12 @@ class Cycle:
 
     # Hooks: a connection fills them.
 
-    def write_waiters(self) -> Waiters | None:
-        """The tasks that wait for room in the transport; None while there is room."""
+    def must_wait(self) -> bool:
+        """Whether there is no room in the transport."""
+        raise NotImplementedError
+
+    def write_waiters(self) -> Waiters:
+        """The tasks that wait for room in the transport."""
         raise NotImplementedError
 
     def on_receive_wait(self) -> None:

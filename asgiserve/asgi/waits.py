@@ -45,7 +45,8 @@ class Cycle(Protocol):
 
     def take_event(self) -> dict[str, Any] | None: ...
     def handle(self, message: Any) -> None: ...
-    def write_waiters(self) -> Waiters | None: ...
+    def must_wait(self) -> bool: ...
+    def write_waiters(self) -> Waiters: ...
     def check_connected(self) -> None: ...
 
 
@@ -60,9 +61,9 @@ async def receive_later(cycle: Cycle, waiters: Waiters) -> dict[str, Any]:
 
 async def wait_writable(cycle: Cycle) -> None:
     """Wait for room in the transport of *cycle*; raises ClientDisconnected if it is lost."""
-    while (waiters := cycle.write_waiters()) is not None:
+    while cycle.must_wait():
         cycle.check_connected()
-        await waiters.wait()
+        await cycle.write_waiters().wait()
     cycle.check_connected()
 
 

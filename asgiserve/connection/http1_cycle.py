@@ -143,9 +143,11 @@ class Http1Cycle(HttpCycle):
     def has_trailers(self) -> bool:
         return self._owner.framer.has_trailers
 
-    def write_waiters(self) -> Waiters | None:
-        gate = self._owner.write_gate
-        return gate.waiters() if gate.must_wait() else None
+    def must_wait(self) -> bool:
+        return self._owner.write_gate.must_wait()
+
+    def write_waiters(self) -> Waiters:
+        return self._owner.write_gate.waiters()
 
     def on_receive_wait(self) -> None:
         if self.is_continue_due and not self.is_response_started and not self.is_disconnected:

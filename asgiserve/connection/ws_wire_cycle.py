@@ -192,9 +192,11 @@ class WsWireCycle(WsCycle):
             self._log_answer(self._status, framer.body_bytes)
             owner.on_denied()
 
-    def write_waiters(self) -> Waiters | None:
-        gate = self._owner.write_gate
-        return gate.waiters() if gate.must_wait() else None
+    def must_wait(self) -> bool:
+        return self._owner.write_gate.must_wait()
+
+    def write_waiters(self) -> Waiters:
+        return self._owner.write_gate.waiters()
 
     def on_event_taken(self) -> None:
         self._owner.on_event_taken()
