@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import threading
 
 import aiohttp
 import httpx
@@ -74,6 +75,24 @@ def test_pipelined_requests_are_answered_in_order(server):
             )
         )
         assert [raw.read_answer().body for _ in range(300)] == [b"%03d" % n for n in range(300)]
+
+
+def test_pipelined_answers_that_wait_for_their_reader_arrive_whole_and_in_order(server):
+    # Of answers that go out at once, some fit the kernel's buffers in part.
+    bodies = [b"%04d" % number * 2000 for number in range(1000)]
+    with RawClient(server.address, receive_buffer_bytes=4096) as raw:
+        requests = b"".join(
+            b"POST /echo HTTP/1.1\r\nhost: e2e\r\ncontent-length: 8000\r\n\r\n" + body
+            for body in bodies
+        )
+        sender = threading.Thread(target=raw.send, args=[requests], daemon=True)
+        sender.start()
+        # Until the server, whose answers nobody takes, takes no more of the eight megabytes.
+        sender.join(0.3)
+        assert sender.is_alive()
+        for body in bodies:
+            assert raw.read_answer().body == body
+        sender.join()
 
 
 def test_slow_first_answer_holds_back_the_pipelined_second(server, tmp_path):
