@@ -30,8 +30,9 @@ HELD_SIGNALS = frozenset(
     if hasattr(signal, name)
 )
 
-# A process that is killed is gone as soon as the system comes to it.
+# A process that is killed is gone as soon as the system comes to it; not if it waits for a disk.
 KILL_POLL_S = 0.001
+KILL_TIMEOUT_S = 1.0
 
 # Not -m, which has the current directory searched first: a file signal.py in it would be imported.
 BOOTSTRAP = (
@@ -153,9 +154,10 @@ class WorkerProcess:
                 pass
 
     def end(self) -> None:
-        """Kill it, and wait until it is gone."""
+        """Kill it, and wait a moment until it is gone."""
         self.kill(signal.SIGKILL)
-        while self.poll() is None:
+        deadline_s = time.monotonic() + KILL_TIMEOUT_S
+        while self.poll() is None and time.monotonic() < deadline_s:
             time.sleep(KILL_POLL_S)
         self.close()
 
