@@ -15,12 +15,19 @@ from typing import Any, NoReturn
 import click
 
 from asgiserve import STARTUP_FAILURE
-from asgiserve.config import DEFAULTS, OPTIONS, Config, Option
-from asgiserve.config_sources import Settings, Sourced, collect_settings, format_config
+from asgiserve.command_options import (
+    CONFIG_FILE_OPTION,
+    GroupedCommand,
+    flag_of,
+    from_command_line,
+    make_parameter,
+)
+from asgiserve.config import DEFAULTS, OPTIONS, Config
+from asgiserve.config_sources import Settings, collect_settings, format_config
 from asgiserve.errors import ConfigError, StartupError
 from asgiserve.version import __version__
 
-__all__ = ["main"]
+__all__ = ["flag_of", "main", "make_command"]
 
 USAGE_ERROR = 2
 
@@ -52,52 +59,11 @@ def report(message: str, status: int) -> int:
     return status
 
 
-class GroupedCommand(click.Command):
-    """A command whose ``--help`` lists the options under the headings of their groups."""
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the sections, in the order of `OPTIONS`."""
-        sections: dict[str, list[tuple[str, str]]] = {}
-        for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
-            if record is not None and isinstance(parameter, click.Option):
-                option = OPTIONS.get(parameter.name or "")
-                sections.setdefault(option.group if option else "Command", []).append(record)
-        for heading, records in sections.items():
-            with formatter.section(heading):
-                formatter.write_dl(records)
-
-
-def make_parameter(name: str, option: Option) -> click.Parameter:
-    """The parameter of the command for the option *name*; `Config` checks its value."""
-    if name == "app":
-        return click.Argument(["app"], required=False)
-    flag = flag_of(name)
-    text = option.help + describe_default(name, option)
-    if option.kind.is_switch:
-        negative = flag.replace("--", "--no-", 1)
-        return click.Option([f"{flag}/{negative}", name], default=None, help=text)
-    metavar = option.kind.metavar
-    if option.kind.choices:
-        metavar = f"[{metavar}]"
-    is_repeatable = option.kind.separator is not None
-    return click.Option([flag, name], multiple=is_repeatable, metavar=metavar, help=text)
-
-
-def describe_default(name: str, option: Option) -> str:
-    """The default of the option *name* for its help text, where there is something to say."""
-    value = DEFAULTS[name]
-    if option.kind.is_switch or value in (None, "", "default", ()):
-        return ""
-    shown = f"{value:o}" if option.kind.unit == "octal" else value
-    return f" [default: {shown}]"
-
-
 def make_command(callback: Callable[..., int]) -> click.Command:
     """The command, with a parameter for each option and those that only the command has."""
-    parameters = [make_parameter(name, option) for name, option in OPTIONS.items()]
+    parameters = [make_parameter(name, option, DEFAULTS[name]) for name, option in OPTIONS.items()]
     parameters += [
-        click.Option(["--config"], metavar="FILE", help="Read options from this TOML file."),
+        CONFIG_FILE_OPTION,
         click.Option(
             ["--print-config"], is_flag=True, help="Print each option with its source, and exit."
         ),
@@ -110,7 +76,7 @@ def make_command(callback: Callable[..., int]) -> click.Command:
         "asgiserve",
         params=parameters,
         callback=callback,
-        context_settings={"max_content_width": 100},
+        options=OPTIONS,
         help="Serve the ASGI application APP, an import string MODULE:ATTRIBUTE.\n\n"
         "Options also come from the environment (ASGISERVE_PORT), and from asgiserve.toml or "
         "[tool.asgiserve] in pyproject.toml; the command line comes first, the file last.",
@@ -136,20 +102,6 @@ def execute(
     if print_config or check_config:
         return 0
     return serve(settings.make_config(), lambda: read_settings().make_config())
-
-
-def from_command_line(given: dict[str, Any]) -> dict[str, Sourced]:
-    """The options that were given, under the names of their flags."""
-    return {
-        name: Sourced(value, f"{'APP' if name == 'app' else flag_of(name)} on the command line")
-        for name, value in given.items()
-        if value is not None and value != ()
-    }
-
-
-def flag_of(name: str) -> str:
-    """How the option *name* is written on the command line."""
-    return OPTIONS[name].flag or f"--{name.replace('_', '-')}"
 
 
 def check(config: Config) -> None:

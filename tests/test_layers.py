@@ -48,7 +48,9 @@ LAYERS = {
     "middleware": 4,
     "server": 4,
     "supervisor": 5,
-    **dict.fromkeys(("__init__", "__main__", "cli", "config_sources", "gunicorn"), 6),
+    **dict.fromkeys(
+        ("__init__", "__main__", "cli", "command_options", "config_sources", "gunicorn"), 6
+    ),
 }
 
 # Declarations, with inline functions, but without a module behind them: only other .pxd and .pyx
