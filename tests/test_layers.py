@@ -49,7 +49,7 @@ LAYERS = {
     "server": 4,
     "supervisor": 5,
     **dict.fromkeys(
-        ("__init__", "__main__", "cli", "command_options", "config_sources", "gunicorn"), 6
+        ("__init__", "__main__", "bench", "cli", "command_options", "config_sources", "gunicorn"), 6
     ),
 }
 

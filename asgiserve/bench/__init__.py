@@ -1,0 +1,1 @@
+"""The command ``asgiserve bench``: one application under load, and where its time goes."""
