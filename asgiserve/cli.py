@@ -39,7 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run_command(arguments: Sequence[str] | None = None) -> int:
     """Run the command with *arguments*; give the exit status."""
+    given = sys.argv[1:] if arguments is None else arguments
     try:
+        if list(given[:1]) == ["bench"]:
+            from asgiserve.bench.command import command as bench
+
+            return int(bench.main(given[1:], prog_name="asgiserve bench", standalone_mode=False))
         status = command.main(arguments, prog_name="asgiserve", standalone_mode=False)
     except click.ClickException as error:
         return report(error.format_message(), USAGE_ERROR)
@@ -79,7 +84,8 @@ def make_command(callback: Callable[..., int]) -> click.Command:
         options=OPTIONS,
         help="Serve the ASGI application APP, an import string MODULE:ATTRIBUTE.\n\n"
         "Options also come from the environment (ASGISERVE_PORT), and from asgiserve.toml or "
-        "[tool.asgiserve] in pyproject.toml; the command line comes first, the file last.",
+        "[tool.asgiserve] in pyproject.toml; the command line comes first, the file last.\n\n"
+        "asgiserve bench APP measures the application instead, as asgiserve bench --help explains.",
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from asgiserve.bench.command import command as bench
 from asgiserve.cli import make_command
 from asgiserve.config import OPTIONS
 
@@ -53,7 +54,7 @@ def test_every_page_is_in_the_navigation_once() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_page_names_no_option_that_is_none(page: Path) -> None:
-    parameters = make_command(lambda **_: 0).params
+    parameters = [*make_command(lambda **_: 0).params, *bench.params]
     flags = {flag for each in parameters for flag in (*each.opts, *each.secondary_opts)}
     # Of other commands: pip's, docker's, systemctl's and so on stand in blocks of code.
     text = re.sub(r"```.*?```", "", page.read_text(), flags=re.S)

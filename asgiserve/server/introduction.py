@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from asgiserve.server.sockets import Listener
     from asgiserve.server.tls import TlsSettings
 
-__all__ = ["describe_addresses", "describe_runtime"]
+__all__ = ["describe_addresses", "describe_runtime", "describe_stack"]
 
 
 def describe_addresses(listeners: Sequence[Listener], tls: TlsSettings | None) -> str:
@@ -28,6 +28,11 @@ def describe_addresses(listeners: Sequence[Listener], tls: TlsSettings | None) -
 
 def describe_runtime(loop: asyncio.AbstractEventLoop) -> str:
     """What serves: column, llhttp, event loop, Python and process."""
+    return f"{describe_stack(loop)}, pid {os.getpid()}"
+
+
+def describe_stack(loop: asyncio.AbstractEventLoop) -> str:
+    """What a server stands on: column, llhttp, event loop and Python."""
     llhttp = f", llhttp {LLHTTP_VERSION}" if LLHTTP_VERSION else ""
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    return f"{COLUMN} column{llhttp}, {name_loop(loop)}, {python}, pid {os.getpid()}"
+    return f"{COLUMN} column{llhttp}, {name_loop(loop)}, {python}"
