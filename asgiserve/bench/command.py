@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from asgiserve.bench.measure import BenchError, Plan, measure
+from asgiserve.bench.measure import FAILURE, BenchError, Plan, measure
 from asgiserve.bench.report import describe_failure, find_hints, format_json, format_text
 from asgiserve.bench.request import Request
 from asgiserve.command_options import (
@@ -34,7 +34,6 @@ from asgiserve.server_kinds import FIELDS
 
 __all__ = ["BENCH_OPTIONS", "command"]
 
-FAILURE = 1
 REQUEST = "Request"
 LOAD = "Load"
 

@@ -25,7 +25,10 @@ from asgiserve.server.event_loop import choose_loop_factory
 from asgiserve.server.introduction import describe_stack
 from asgiserve.server.server import Server
 
-__all__ = ["BenchError", "Measurement", "Plan", "measure"]
+__all__ = ["FAILURE", "BenchError", "Measurement", "Plan", "measure"]
+
+# The exit status when no request succeeded.
+FAILURE = 1
 
 T = TypeVar("T")
 
@@ -61,7 +64,7 @@ class Measurement:
         load: what the client saw.
         passed: what this process, server and application, has used meanwhile.
         shares: who had it, by the second part of the run; None if that timed nothing.
-        status: the exit status of the server.
+        status: the exit status.
     """
 
     stack: str
@@ -160,6 +163,8 @@ def measure(config: Config, plan: Plan) -> Measurement:
         BenchError: a signal ended it, or the client could not work.
     """
     server = Server(config)
+    # So that a thread of the application that does not end holds the process up for a moment only.
+    server.owns_process = True
     error_log = logging.getLogger("asgiserve.error")
     errors_once = FirstOfEach()
     error_log.addFilter(errors_once)
@@ -187,7 +192,10 @@ async def serve_and_measure(server: Server, plan: Plan) -> Measurement:
             if not server.started:
                 raise BenchError("stopped by a signal before the end")
             stack = describe_stack(asyncio.get_running_loop())
+            server.exit_status = FAILURE
             load, passed, shares = await drive(server, Driver(server, timed_app, plan))
+            if load.successes:
+                server.exit_status = 0
         finally:
             await server.shutdown()
     return Measurement(stack, load, passed, shares, server.exit_status)

@@ -128,6 +128,13 @@ def test_application_that_never_answers_is_status_1(bench):
 
 
 @one_column
+def test_threads_that_do_not_end_hold_no_run_up(bench):
+    process = bench("burning_site:app", *SHORT, "--path", "/stuck")
+    assert process.exit_status() == 1
+    assert "nothing was answered within 0.3" in process.log()
+
+
+@one_column
 @pytest.mark.parametrize(
     ("app", "told"),
     [

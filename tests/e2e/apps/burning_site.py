@@ -44,6 +44,11 @@ def burn_in_thread():
     return {}
 
 
+@app.get("/stuck")
+def block_thread():
+    time.sleep(60)
+
+
 @app.get("/tasks")
 async def burn_in_tasks():
     """Has all that a task could lose on the way; what is missing is a 500."""
