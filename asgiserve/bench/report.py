@@ -16,6 +16,8 @@ __all__ = ["describe_failure", "find_hints", "format_json", "format_text", "tell
 
 # A client that has no time left does not show what the server could do.
 BUSY_CLIENT = 0.95
+# Of the time, what a thread may wait for a CPU before it is told.
+LONG_QUEUE = 0.1
 
 
 def tell_figures(measurement: Measurement, plan: Plan) -> dict[str, Any]:
@@ -51,9 +53,9 @@ def tell_figures(measurement: Measurement, plan: Plan) -> dict[str, Any]:
     return figures
 
 
-def ratio_of(cpu: float, wall: float) -> float:
-    """CPU time as a part of the time that has passed; 1.0 is one core."""
-    return round(cpu / wall, 3) if wall else 0.0
+def ratio_of(part: float, whole: float) -> float:
+    """*part* as a part of the time that has passed; of CPU time, 1.0 is one core."""
+    return round(part / whole, 3) if whole else 0.0
 
 
 def format_json(measurement: Measurement, plan: Plan, hints: list[str]) -> str:
@@ -149,7 +151,13 @@ def find_hints(measurement: Measurement, config: Config) -> list[str]:
         and "uvloop" not in measurement.stack
     ):
         hints.append("uvloop is not installed, and asyncio's own loop is slower")
-    load = measurement.load
+    load, passed = measurement.load, measurement.passed
+    queued = ratio_of(passed.queued_ns, passed.wall_ns)
+    if queued >= LONG_QUEUE:
+        hints.append(
+            f"for {queued:.0%} of the time no CPU was free for the server: others had them, or the "
+            "client"
+        )
     if load.duration_s and load.client_cpu_s / load.duration_s >= BUSY_CLIENT:
         hints.append(
             "the client had no time left: the server could answer more requests than it sends"

@@ -33,9 +33,14 @@ TIMED_BY: ContextVar[AppClock] = ContextVar("asgiserve_timed_by")
 
 
 class CpuReading(NamedTuple):
-    """What the clocks showed at one moment, in nanoseconds, and how many calls there had been."""
+    """What the clocks showed at one moment, in nanoseconds, and how many calls there had been.
+
+    Attributes:
+        queued_ns: how long the loop's thread could have run, and got no CPU.
+    """
 
     wall_ns: int
+    queued_ns: int
     process_ns: int
     loop_ns: int
     app_ns: int
@@ -204,6 +209,7 @@ class TimedApp:
         """The time until now; belongs to the thread of the loop."""
         return CpuReading(
             time.perf_counter_ns(),
+            read_queued_ns(),
             time.process_time_ns(),
             time.thread_time_ns(),
             self._clock.app_ns,
@@ -264,6 +270,15 @@ def make_task_factory(previous: Any) -> Callable[..., asyncio.Future[Any]]:
         return asyncio.Task(call, loop=loop, **options)
 
     return make_task
+
+
+def read_queued_ns(path: str = "/proc/thread-self/schedstat") -> int:
+    """How long this thread has waited for a CPU so far; 0 where the system does not say (Linux)."""
+    try:
+        with open(path, "rb") as file:
+            return int(file.read().split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def share_of(passed: CpuReading) -> Shares | None:

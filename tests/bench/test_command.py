@@ -15,7 +15,7 @@ from asgiserve.bench.measure import BenchError, Measurement
 from asgiserve.bench.timing import CpuReading
 from asgiserve.errors import StartupError
 
-PASSED = CpuReading(1_000_000, 1_000_000, 0, 0, 0, 10, 0)
+PASSED = CpuReading(1_000_000, 0, 1_000_000, 0, 0, 0, 10, 0)
 
 
 @pytest.fixture(autouse=True)

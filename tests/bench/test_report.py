@@ -24,9 +24,9 @@ LOAD = LoadResult(
     open_connections=16,
 )
 # Two requests were under way at the end.
-PASSED = CpuReading(5_001_000_000, 4_000_800_000, 0, 0, 0, 10_002, 0)
+PASSED = CpuReading(5_001_000_000, 0, 4_000_800_000, 0, 0, 0, 10_002, 0)
 MEASUREMENT = Measurement("pure column, asyncio", LOAD, PASSED, Shares(0.75, 0.25))
-NOTHING_PASSED = CpuReading(0, 0, 0, 0, 0, 0, 0)
+NOTHING_PASSED = CpuReading(0, 0, 0, 0, 0, 0, 0, 0)
 
 
 def without_answers(**fields):
@@ -135,11 +135,11 @@ def platform(monkeypatch):
     return monkeypatch
 
 
-def hints_of(stack="compiled column, uvloop 1", loop="auto", client_cpu_s=1.0):
+def hints_of(
+    stack="compiled column, uvloop 1", loop="auto", client_cpu_s=1.0, passed=NOTHING_PASSED
+):
     load = LoadResult(duration_s=5.0, client_cpu_s=client_cpu_s)
-    return report.find_hints(
-        Measurement(stack, load, NOTHING_PASSED, None), Config("main:app", loop=loop)
-    )
+    return report.find_hints(Measurement(stack, load, passed, None), Config("main:app", loop=loop))
 
 
 def test_there_is_no_hint_where_all_is_well(platform):
@@ -170,3 +170,9 @@ def test_hint_tells_of_a_missing_uvloop_unless_asyncio_was_chosen(platform):
 def test_hint_tells_of_a_client_without_time(platform):
     (hint,) = hints_of(client_cpu_s=4.9)
     assert "client" in hint
+
+
+def test_hint_tells_of_other_programs_that_had_the_cpu(platform):
+    (hint,) = hints_of(passed=PASSED._replace(wall_ns=1000, queued_ns=250))
+    assert hint.startswith("for 25% of the time")
+    assert hints_of(passed=PASSED._replace(wall_ns=1000, queued_ns=50)) == []

@@ -16,6 +16,7 @@ from asgiserve.bench.timing import (
     TimedApp,
     TimedCoroutine,
     make_task_factory,
+    read_queued_ns,
     share_of,
 )
 
@@ -294,19 +295,19 @@ def test_only_a_fraction_of_the_calls_is_timed(clock, monkeypatch, step):
     ("passed", "shares"),
     [
         # All calls timed, one thread.
-        (CpuReading(5000, 1000, 1000, 400, 0, 10, 10), Shares(0.4, 0.0)),
+        (CpuReading(5000, 0, 1000, 1000, 400, 0, 10, 10), Shares(0.4, 0.0)),
         # One call of two timed.
-        (CpuReading(5000, 1000, 1000, 200, 0, 10, 5), Shares(0.4, 0.0)),
+        (CpuReading(5000, 0, 1000, 1000, 200, 0, 10, 5), Shares(0.4, 0.0)),
         # Half of the time in other threads.
-        (CpuReading(5000, 1000, 500, 100, 0, 10, 10), Shares(0.6, 0.5)),
+        (CpuReading(5000, 0, 1000, 500, 100, 0, 10, 10), Shares(0.6, 0.5)),
         # What the clock has taken is nobody's.
-        (CpuReading(5000, 1000, 1000, 400, 200, 10, 10), Shares(0.5, 0.0)),
+        (CpuReading(5000, 0, 1000, 1000, 400, 200, 10, 10), Shares(0.5, 0.0)),
         # Clocks are not exact.
-        (CpuReading(5000, 1000, 1010, 1020, 0, 10, 10), Shares(1.0, 0.0)),
-        (CpuReading(5000, 1000, 1000, -5, 0, 10, 10), Shares(0.0, 0.0)),
+        (CpuReading(5000, 0, 1000, 1010, 1020, 0, 10, 10), Shares(1.0, 0.0)),
+        (CpuReading(5000, 0, 1000, 1000, -5, 0, 10, 10), Shares(0.0, 0.0)),
         # Nothing to tell.
-        (CpuReading(5000, 1000, 1000, 0, 0, 10, 0), None),
-        (CpuReading(5000, 0, 0, 0, 0, 0, 0), None),
+        (CpuReading(5000, 0, 1000, 1000, 0, 0, 10, 0), None),
+        (CpuReading(5000, 0, 0, 0, 0, 0, 0, 0), None),
     ],
 )
 def test_shares_add_up_loop_and_threads(passed, shares):
@@ -314,4 +315,23 @@ def test_shares_add_up_loop_and_threads(passed, shares):
 
 
 def test_reading_since_another_is_the_difference():
-    assert CpuReading(9, 8, 7, 6, 5, 4, 3).since(CpuReading(*[1] * 7)) == (8, 7, 6, 5, 4, 3, 2)
+    assert CpuReading(9, 8, 7, 6, 5, 4, 3, 2).since(CpuReading(*[1] * 8)) == (
+        8,
+        7,
+        6,
+        5,
+        4,
+        3,
+        2,
+        1,
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "queued_ns"), [("110156 1981145 2\n", 1981145), ("", 0), ("a b c", 0), (None, 0)]
+)
+def test_wait_for_a_cpu_is_what_the_kernel_says(tmp_path, content, queued_ns):
+    path = tmp_path / "schedstat"
+    if content is not None:
+        path.write_text(content)
+    assert read_queued_ns(str(path)) == queued_ns

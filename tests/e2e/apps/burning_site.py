@@ -32,12 +32,6 @@ app = FastAPI()
 app.add_middleware(Middleware)
 
 
-@app.get("/burn")
-async def burn_in_loop():
-    burn()
-    return {}
-
-
 @app.get("/threads")
 def burn_in_thread():
     burn()
