@@ -139,7 +139,11 @@ BENCH_OPTIONS: dict[str, tuple[Option, Any]] = {
     ),
     "duration": (Option(seconds(), LOAD, "How long requests are counted."), 5),
     "warm_up": (
-        Option(seconds(is_zero_allowed=True), LOAD, "How long they are sent before that."),
+        Option(
+            seconds(is_zero_allowed=True),
+            LOAD,
+            "How long they are sent before that, at least until the first answer; 0: not at all.",
+        ),
         1,
     ),
     "format": (Option(choice("text", "json"), LOAD, "What is printed."), "text"),

@@ -32,6 +32,9 @@ END = "end"
 
 READ_BYTES = 256 * 1024
 CONNECT_TIMEOUT_S = 5.0
+# An application's first answer may take long, and is no part of what is measured.
+FIRST_ANSWER_S = 10.0
+FIRST_ANSWER_POLL_S = 0.05
 # What is in flight at the end is waited for so long: to leave would look like clients that break
 # off.
 DRAIN_S = 1.0
@@ -115,7 +118,7 @@ class Load:
         order = self._order
         for _ in range(order.connections):
             self._open(time.perf_counter_ns())
-        self._drive(order.warm_up_s)
+        self._warm_up(order.warm_up_s)
         self.statuses.clear()
         self.latencies_us.clear()
         print(BEGIN, flush=True)
@@ -133,6 +136,14 @@ class Load:
         self._is_draining = True
         self._drive(DRAIN_S)
         return result
+
+    def _warm_up(self, duration_s: float) -> None:
+        """Go on for *duration_s* seconds, and until there is an answer, but not for ever."""
+        self._drive(duration_s)
+        if duration_s:
+            end_s = time.monotonic() + FIRST_ANSWER_S - duration_s
+            while not self.statuses and not self.failures and time.monotonic() < end_s:
+                self._drive(FIRST_ANSWER_POLL_S)
 
     def _drive(self, duration_s: float) -> None:
         """Go on for *duration_s* seconds, or until no connection is left."""

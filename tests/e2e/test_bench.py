@@ -12,9 +12,7 @@ from tests.columns import COLUMNS
 
 from .waiting import wait_until
 
-# FastAPI's first answer takes PyPy half a second.
-WARM_UP_S = "0.1" if sys.implementation.name == "cpython" else "2"
-SHORT = ["--duration", "0.3", "--warm-up", WARM_UP_S, "--connections", "4"]
+SHORT = ["--duration", "0.3", "--warm-up", "0.1", "--connections", "4"]
 
 
 @pytest.fixture
@@ -130,7 +128,7 @@ def test_bug_of_the_application_is_logged_once(bench):
 
 @one_column
 def test_application_that_never_answers_is_status_1(bench):
-    process = bench("bench_site:never_answers", *SHORT)
+    process = bench("bench_site:never_answers", *SHORT, "--warm-up", "0")
     assert process.exit_status() == 1
     assert process.log().startswith(
         "asgiserve: error: no request succeeded; nothing was answered within 0.3"
@@ -138,8 +136,14 @@ def test_application_that_never_answers_is_status_1(bench):
 
 
 @one_column
+def test_warm_up_lasts_until_the_first_answer(measure):
+    figures = measure("bench_site:begins_slowly", "--warm-up", "0.1")
+    assert list(figures["statuses"]) == ["200"]
+
+
+@one_column
 def test_threads_that_do_not_end_hold_no_run_up(bench):
-    process = bench("burning_site:app", *SHORT, "--path", "/stuck")
+    process = bench("burning_site:app", *SHORT, "--path", "/stuck", "--warm-up", "0")
     assert process.exit_status() == 1
     assert "nothing was answered within 0.3" in process.log()
 
@@ -171,12 +175,21 @@ def test_factory_is_found_in_its_directory(bench, tmp_path):
     assert process.exit_status() == 0, process.log()
 
 
-def children_of(process):
+def clients_of(process):
     return [
         int(path.name)
         for path in Path("/proc").iterdir()
-        if path.name.isdigit() and parent_and_state(path.name)[0] == process.pid
+        if path.name.isdigit()
+        and parent_and_state(path.name)[0] == process.pid
+        and b"asgiserve.bench.load" in command_line(path.name)
     ]
+
+
+def command_line(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def parent_and_state(pid):
@@ -192,8 +205,8 @@ def parent_and_state(pid):
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 1), (signal.SIGKILL, -9)])
 def test_client_ends_with_the_server(bench, number, status):
     process = bench("bench_site:hello", "--duration", "60")
-    wait_until(lambda: children_of(process), "a client process")
-    (client,) = children_of(process)
+    wait_until(lambda: clients_of(process), "a client process")
+    (client,) = clients_of(process)
     os.kill(process.pid, number)
     assert process.exit_status() == status
     # A process that nobody has waited for yet has ended as well.
@@ -206,7 +219,7 @@ def test_client_ends_with_the_server(bench, number, status):
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_client_that_is_killed_ends_the_run(bench):
     process = bench("bench_site:hello", "--duration", "60")
-    wait_until(lambda: children_of(process), "a client process")
-    os.kill(children_of(process)[0], signal.SIGKILL)
+    wait_until(lambda: clients_of(process), "a client process")
+    os.kill(clients_of(process)[0], signal.SIGKILL)
     assert process.exit_status() == 1
     assert "the client process ended before it was through" in process.log()

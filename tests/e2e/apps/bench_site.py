@@ -11,6 +11,18 @@ async def hello(scope, receive, send):
     await send({"type": "http.response.body", "body": b"hello"})
 
 
+is_warm = asyncio.Event()
+
+
+async def begins_slowly(scope, receive, send):
+    """Has something to do that takes a second, before it answers for the first time."""
+    assert scope["type"] == "http"
+    if not is_warm.is_set():
+        await asyncio.sleep(1)
+        is_warm.set()
+    await hello(scope, receive, send)
+
+
 async def fails(scope, receive, send):
     """Always answers 500."""
     assert scope["type"] == "http"
