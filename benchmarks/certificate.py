@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,22 +29,38 @@ def make_certificate() -> KeyFiles:
 
     Raises:
         RuntimeError: there is no ``openssl`` command, or it failed.
+        OSError: the folder cannot be written to.
     """
-    files = KeyFiles(FOLDER / "certificate.pem", FOLDER / "key.pem")
-    if all(path.exists() for path in files):
+    files = name_files(FOLDER / "certificate")
+    if files.key.exists():
         return files
     if shutil.which("openssl") is None:
         raise RuntimeError("openssl is not installed")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    # Another process may be at it too: what has the final name is always whole.
-    unfinished = KeyFiles(*(path.with_suffix(f".{os.getpid()}") for path in files))
+    with tempfile.TemporaryDirectory(dir=FOLDER) as scratch:
+        unfinished = name_files(Path(scratch, "certificate"))
+        write_files(unfinished)
+        # Other threads and processes may be at it too: the first has made it for all. A folder is
+        # moved, not two files, so that the key is always the certificate's.
+        with suppress(OSError):
+            unfinished.key.parent.rename(files.key.parent)
+    if not files.key.exists():
+        raise RuntimeError(f"cannot write {files.key}")
+    return files
+
+
+def name_files(folder: Path) -> KeyFiles:
+    """Say where the files are in *folder*."""
+    return KeyFiles(folder / "certificate.pem", folder / "key.pem")
+
+
+def write_files(files: KeyFiles) -> None:
+    """Have openssl make a key and its certificate, in a new folder."""
+    files.key.parent.mkdir()
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     command += ["-noenc", "-days", str(DAYS), "-subj", "/CN=127.0.0.1"]
     command += ["-addext", "subjectAltName=IP:127.0.0.1"]
-    command += ["-out", str(unfinished.certificate), "-keyout", str(unfinished.key)]
+    command += ["-out", str(files.certificate), "-keyout", str(files.key)]
     finished = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if finished.returncode:
         raise RuntimeError(f"openssl failed: {finished.stderr.strip()}")
-    for new, path in zip(unfinished, files, strict=True):
-        new.replace(path)
-    return files

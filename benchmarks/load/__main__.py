@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from benchmarks.c_program import build_program
 from benchmarks.contenders import (
     CONTENDERS,
     DEFAULT_CONTENDERS,
@@ -16,7 +17,7 @@ from benchmarks.contenders import (
 from benchmarks.load.report import Results, format_document, format_markdown
 from benchmarks.load.rounds import Plan, measure_scenario
 from benchmarks.load.scenarios import ECHO_SCENARIOS, SCENARIOS
-from benchmarks.load.ws_load import build_program
+from benchmarks.load.ws_load import SOURCE
 from benchmarks.machine import describe_machine
 
 
@@ -64,7 +65,7 @@ def main() -> int:
     packages = {CONTENDERS[name].package for names in servers.values() for name in names}
     if ECHO_SCENARIOS.keys() & servers:
         # Now, not after minutes of other scenarios, is the time to hear that there is no compiler.
-        build_program()
+        build_program(SOURCE)
     machine = describe_machine({"aiofastnet", "uvloop", *packages})
     results: Results = {
         scenario: measure_scenario(SCENARIOS[scenario], [CONTENDERS[name] for name in names], plan)

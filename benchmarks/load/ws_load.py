@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
 import socket
 import subprocess
 from contextlib import suppress
@@ -14,16 +11,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from benchmarks.c_program import build_program
 from benchmarks.load.counts import Load
 from benchmarks.load.scenarios import EchoScenario
-from benchmarks.server_process import REPOSITORY
 from benchmarks.ws_client import WebSocketClient
 from benchmarks.ws_samples import CLOSE_FRAME
 
-__all__ = ["EchoClient", "build_program", "run_program"]
+__all__ = ["SOURCE", "EchoClient", "run_program"]
 
 SOURCE = Path(__file__).with_name("ws_echo.c")
-BUILD_FOLDER = REPOSITORY / "build" / "benchmarks"
 # More than one, so that a context that the server takes over is used by what is checked.
 CHECKED_MESSAGES = 3
 
@@ -114,8 +110,9 @@ def run_program(
     """
     pin = [] if core is None else ["taskset", "-c", str(core)]
     descriptors = [file.fileno() for file in sockets]
+    program = build_program(SOURCE)
     finished = subprocess.run(
-        [*pin, build_program(), str(duration_s), str(echo_bytes or 0), *map(str, descriptors)],
+        [*pin, program, str(duration_s), str(echo_bytes or 0), *map(str, descriptors)],
         input=b"".join(frames),
         capture_output=True,
         pass_fds=descriptors,
@@ -123,29 +120,6 @@ def run_program(
     if finished.returncode:
         raise RuntimeError(f"ws_echo failed: {finished.stderr.decode().strip()}")
     return read_counts(finished.stdout)
-
-
-def build_program() -> Path:
-    """Compile the client, unless this version of it is there.
-
-    Raises:
-        RuntimeError: there is no C compiler, or it failed.
-    """
-    source = SOURCE.read_bytes()
-    program = BUILD_FOLDER / f"ws_echo-{hashlib.sha256(source).hexdigest()[:12]}"
-    if program.exists():
-        return program
-    if shutil.which("cc") is None:
-        raise RuntimeError(f"no C compiler: {SOURCE.name} needs cc (Debian: apt install gcc)")
-    BUILD_FOLDER.mkdir(parents=True, exist_ok=True)
-    # Another process may be at it too: what has the final name is always whole.
-    unfinished = program.with_suffix(f".{os.getpid()}")
-    command = ["cc", "-O2", "-o", unfinished, SOURCE]
-    finished = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if finished.returncode:
-        raise RuntimeError(f"{SOURCE.name} cannot be compiled: {finished.stderr.strip()}")
-    unfinished.replace(program)
-    return program
 
 
 def read_counts(output: bytes) -> Load:

@@ -10,9 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from benchmarks.load import ws_load
 from benchmarks.load.counts import Load
-from benchmarks.load.ws_load import build_program, read_counts, run_program
+from benchmarks.load.ws_load import read_counts, run_program
 from benchmarks.ws_samples import BINARY, BINARY_64K, TEXT, encode_frame
 
 pytestmark = pytest.mark.skipif(
@@ -130,21 +129,6 @@ def test_messages_that_are_cut_off_are_refused():
     own, peer = socket.socketpair()
     with own, peer, pytest.raises(RuntimeError, match="end within a frame"):
         run_program([own], [FRAMES[0], FRAMES[1][:-1]], echo_bytes=5, duration_s=0)
-
-
-def test_missing_compiler_is_named(monkeypatch, tmp_path):
-    monkeypatch.setattr(ws_load, "BUILD_FOLDER", tmp_path / "build")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RuntimeError, match="no C compiler"):
-        build_program()
-
-
-def test_program_is_compiled_once(monkeypatch, tmp_path):
-    monkeypatch.setattr(ws_load, "BUILD_FOLDER", tmp_path / "build")
-    program = build_program()
-    monkeypatch.setenv("PATH", "")
-    assert build_program() == program
-    assert list(program.parent.iterdir()) == [program]
 
 
 def test_counts_without_a_message_are_a_failure():
