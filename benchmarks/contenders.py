@@ -1,6 +1,7 @@
 """The servers that are measured side by side: how each is started, as data.
 
-Every one gets one worker, keep-alive, HTTP/1.1 and the event loop that its authors recommend.
+Every one gets keep-alive, HTTP/1.1 and the event loop that its authors recommend, and one worker
+unless a workload says another number.
 """
 
 from __future__ import annotations
@@ -23,26 +24,47 @@ __all__ = [
 SSL_FILES = ("--ssl-certfile", "{certificate}", "--ssl-keyfile", "{key}")
 # gunicorn's names.
 FILES = ("--certfile", "{certificate}", "--keyfile", "{key}")
+WORKERS = ("--workers", "{workers}")
+
+# What can be answered without reading the request.
+CONSTANT_SCENARIOS = frozenset({"http1-get-13b-c64", "http1-get-browser-13b-c64"})
+NGINX_SCENARIOS = CONSTANT_SCENARIOS | {
+    "http1-get-64k-c64",
+    "http1-get-1m-c64",
+    "http1-pipelined-16-c64",
+    "http1-close-13b-c64",
+    "http1-get-13b-c64-w2",
+    "http1-get-13b-c64-log",
+    "http1-tls-get-13b-c64",
+    "http1-tls-get-64k-c64",
+    "http1-tls-close-13b-c64",
+}
 
 
 @dataclass(frozen=True)
 class Contender:
     """One server under test.
 
-    Arguments follow the interpreter; ``{app}`` and ``{port}`` are filled in, and ``{certificate}``
-    and ``{key}`` in those for TLS.
+    Arguments follow the interpreter; ``{app}`` and ``{port}`` are filled in, ``{certificate}``
+    and ``{key}`` in those for TLS, ``{workers}`` in those for more than one.
+
+    Attributes:
+        package: what its version is read from; None for a program that is no Python package.
+        scenarios: all that it can do, by name, for what is no ASGI server; None: no such limit.
     """
 
     name: str
-    package: str
+    package: str | None
     arguments: tuple[str, ...]
     log_on: tuple[str, ...] = ()
     log_off: tuple[str, ...] = ()
     # Lets thousands of idle connections stay open while memory is measured.
     many_idle: tuple[str, ...] = ()
     tls: tuple[str, ...] = ()
+    workers: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     has_access_log: bool = True
+    scenarios: frozenset[str] | None = None
 
     def command(
         self,
@@ -51,6 +73,7 @@ class Contender:
         port: int,
         access_log: bool = False,
         many_idle: bool = False,
+        workers: int = 1,
         key_files: KeyFiles | None = None,
         python: str = sys.executable,
     ) -> list[str]:
@@ -60,6 +83,8 @@ class Contender:
         command = [python, *(part.format(app=app, port=port) for part in arguments)]
         if key_files is not None:
             command += [part.format(**key_files._asdict()) for part in self.tls]
+        if workers > 1:
+            command += [part.format(workers=workers) for part in self.workers]
         return command
 
 
@@ -71,6 +96,7 @@ ASGISERVE = Contender(
     log_off=("--no-access-log",),
     many_idle=("--timeout-keep-alive", "300"),
     tls=SSL_FILES,
+    workers=WORKERS,
     environment={"ASGISERVE_SPEEDUPS": "require"},
 )
 
@@ -82,6 +108,7 @@ UVICORN = Contender(
     log_off=("--no-access-log",),
     many_idle=("--timeout-keep-alive", "300"),
     tls=SSL_FILES,
+    workers=WORKERS,
 )
 
 WITHOUT_AIOFASTNET = (
@@ -93,11 +120,30 @@ ASYNCIO = ("--loop", "asyncio")
 CONTENDERS = {
     contender.name: contender
     for contender in (
+        # The least that a server can do: in C, and in Python.
+        Contender(
+            "floor",
+            None,
+            ("-m", "benchmarks.apps.floor_server", "{port}"),
+            has_access_log=False,
+            scenarios=CONSTANT_SCENARIOS | {"http1-pipelined-16-c64"},
+        ),
         Contender(
             "constant",
             "uvloop",
             ("-m", "benchmarks.apps.constant_server", "{port}"),
             has_access_log=False,
+            scenarios=CONSTANT_SCENARIOS,
+        ),
+        # What most people put before a server, answering by itself.
+        Contender(
+            "nginx",
+            None,
+            ("-m", "benchmarks.apps.nginx_server", "{app}", "{port}"),
+            log_on=("--access-log",),
+            tls=FILES,
+            workers=WORKERS,
+            scenarios=NGINX_SCENARIOS,
         ),
         ASGISERVE,
         replace(ASGISERVE, name="asgiserve-pure", environment=PURE),
@@ -140,6 +186,7 @@ CONTENDERS = {
             # Its header timeout closes idle connections too, and a minute is the longest it takes.
             many_idle=("--http1-header-read-timeout", "60000", "--backpressure", "10000"),
             tls=("--ssl-certificate", "{certificate}", "--ssl-keyfile", "{key}"),
+            workers=WORKERS,
         ),
         Contender(
             "h2corn",
@@ -149,6 +196,7 @@ CONTENDERS = {
             log_off=("--no-access-log",),
             many_idle=("--timeout-keep-alive", "300"),
             tls=FILES,
+            workers=WORKERS,
         ),
         Contender(
             "gunicorn",
@@ -157,6 +205,7 @@ CONTENDERS = {
             log_on=("--access-logfile", "-"),
             many_idle=("--keep-alive", "300"),
             tls=FILES,
+            workers=WORKERS,
         ),
         Contender(
             "hypercorn",
@@ -165,6 +214,7 @@ CONTENDERS = {
             log_on=("--access-logfile", "-"),
             many_idle=("--keep-alive", "300"),
             tls=FILES,
+            workers=WORKERS,
         ),
         Contender(
             "daphne",
@@ -189,6 +239,8 @@ CONTENDERS = {
 }
 
 DEFAULT_CONTENDERS = (
+    "floor",
+    "nginx",
     "asgiserve",
     "asgiserve-pure-asyncio",
     "uvicorn",
@@ -207,6 +259,7 @@ WEBSOCKET_CONTENDERS = (
 )
 
 TLS_CONTENDERS = (
+    "nginx",
     "asgiserve",
     "asgiserve-without-aiofastnet",
     "uvicorn",

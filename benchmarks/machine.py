@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -15,10 +16,17 @@ __all__ = ["describe_machine", "format_header"]
 SELF_EVIDENT = ("date", "cpu", "system", "python")
 
 
-def describe_machine(packages: Iterable[str]) -> dict[str, str]:
+def describe_machine(
+    packages: Iterable[str | None], programs: Mapping[str, str | None] | None = None
+) -> dict[str, str]:
     """Say where a run is made, with the versions of *packages* as this interpreter finds them.
 
     Called before the run: the load average then tells what else the machine is doing.
+
+    Args:
+        packages: their names; a None among them, of a server that is no package, is left out.
+        programs: commands that tell their versions when called with ``-v``, by what to name them;
+            None is a command that was not found.
     """
     return {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -27,7 +35,8 @@ def describe_machine(packages: Iterable[str]) -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()}",
         "load average": f"{os.getloadavg()[0]:.1f}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        **{package: find_version(package) for package in sorted(packages)},
+        **{package: find_version(package) for package in sorted(filter(None, packages))},
+        **{name: ask_version(command) for name, command in (programs or {}).items()},
     }
 
 
@@ -44,6 +53,15 @@ def find_version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "(checkout)"
+
+
+def ask_version(command: str | None) -> str:
+    """Call a program with ``-v`` and return the number in what it says."""
+    if command is None:
+        return "missing"
+    said = subprocess.run([command, "-v"], capture_output=True, text=True)
+    number = re.search(r"\d+(\.\d+)+", said.stdout + said.stderr)
+    return number[0] if number else "unknown"
 
 
 def read_commit() -> str:

@@ -36,7 +36,7 @@ class ServerProcess:
         command: the whole command line.
         port: the port of 127.0.0.1 on which it will answer.
         environment: variables added to this process's.
-        core: the CPU core it is pinned to; None leaves it to the kernel.
+        cores: the CPU cores it is pinned to; None leaves it to the kernel.
         discard_output: send its output to /dev/null, not to a file that is shown when it fails.
     """
 
@@ -46,10 +46,10 @@ class ServerProcess:
         port: int,
         *,
         environment: Mapping[str, str] | None = None,
-        core: int | None = None,
+        cores: Sequence[int] | None = None,
         discard_output: bool = False,
     ) -> None:
-        pin = [] if core is None else ["taskset", "-c", str(core)]
+        pin = [] if cores is None else ["taskset", "-c", ",".join(map(str, cores))]
         self.port = port
         self.output = None if discard_output else tempfile.TemporaryFile()  # noqa: SIM115
         self.process = subprocess.Popen(

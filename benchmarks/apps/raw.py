@@ -12,11 +12,13 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 LARGE_BODY = b"x" * 65536
+BODY_1M = b"x" * 1024 * 1024
 STREAM_CHUNK = b"y" * 128
 STREAM_CHUNKS = 50
 
 HELLO_HEADERS = [(b"content-type", b"text/plain"), (b"content-length", b"13")]
 LARGE_HEADERS = [(b"content-type", b"text/plain"), (b"content-length", b"65536")]
+HEADERS_1M = [(b"content-type", b"text/plain"), (b"content-length", b"1048576")]
 STREAM_HEADERS = [(b"content-type", b"text/plain")]
 
 
@@ -51,6 +53,15 @@ async def large_answer(scope: Scope, receive: Receive, send: Send) -> None:
         return
     await send({"type": "http.response.start", "status": 200, "headers": LARGE_HEADERS})
     await send({"type": "http.response.body", "body": LARGE_BODY})
+
+
+async def answer_1m(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer 1 MiB of known length in one piece."""
+    if scope["type"] == "lifespan":
+        await serve_lifespan(receive, send)
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": HEADERS_1M})
+    await send({"type": "http.response.body", "body": BODY_1M})
 
 
 async def stream(scope: Scope, receive: Receive, send: Send) -> None:

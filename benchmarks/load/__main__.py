@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from pathlib import Path
 
+from benchmarks.apps.nginx_server import find_nginx
 from benchmarks.c_program import build_program
-from benchmarks.contenders import (
-    CONTENDERS,
-    DEFAULT_CONTENDERS,
-    TLS_CONTENDERS,
-    WEBSOCKET_CONTENDERS,
-)
+from benchmarks.contenders import CONTENDERS
+from benchmarks.load.matrix import Matrix, find_sources, make_matrix
 from benchmarks.load.report import Results, format_document, format_markdown
 from benchmarks.load.rounds import Plan, measure_scenario
-from benchmarks.load.scenarios import ECHO_SCENARIOS, SCENARIOS
-from benchmarks.load.ws_load import SOURCE
+from benchmarks.load.scenarios import SCENARIOS
 from benchmarks.machine import describe_machine
 
 
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
-    parser.add_argument(
+    servers = parser.add_mutually_exclusive_group()
+    servers.add_argument(
         "--server", action="append", choices=CONTENDERS, help="repeatable; default: a fair few"
+    )
+    servers.add_argument(
+        "--all-servers",
+        action="store_const",
+        const=[*CONTENDERS],
+        dest="server",
+        help="every server that is known, in each scenario that it can run",
     )
     parser.add_argument(
         "--scenario", action="append", choices=SCENARIOS, help="repeatable; default: all"
@@ -41,11 +46,14 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def choose_contenders(scenario: str) -> tuple[str, ...]:
-    """Name the servers that a scenario is for."""
-    if SCENARIOS[scenario].is_tls:
-        return TLS_CONTENDERS
-    return WEBSOCKET_CONTENDERS if scenario in ECHO_SCENARIOS else DEFAULT_CONTENDERS
+def describe(matrix: Matrix) -> dict[str, str]:
+    """Describe the machine, and the versions of all that takes part."""
+    names = {name for servers in matrix.values() for name in servers}
+    programs = {"wrk": shutil.which("wrk")}
+    if "nginx" in names:
+        programs["nginx"] = find_nginx()
+    packages = {CONTENDERS[name].package for name in names}
+    return describe_machine({"aiofastnet", "uvloop", *packages}, programs)
 
 
 def main() -> int:
@@ -58,18 +66,16 @@ def main() -> int:
         server_core=arguments.server_core,
         load_core=arguments.load_core,
     )
-    servers = {
-        scenario: arguments.server or choose_contenders(scenario)
-        for scenario in arguments.scenario or SCENARIOS
-    }
-    packages = {CONTENDERS[name].package for names in servers.values() for name in names}
-    if ECHO_SCENARIOS.keys() & servers:
-        # Now, not after minutes of other scenarios, is the time to hear that there is no compiler.
-        build_program(SOURCE)
-    machine = describe_machine({"aiofastnet", "uvloop", *packages})
+    matrix = make_matrix(arguments.scenario or list(SCENARIOS), arguments.server)
+    if not matrix:
+        sys.exit("none of these servers can run one of these scenarios")
+    # Now, not after minutes of other scenarios, is the time to hear that there is no compiler.
+    for source in find_sources(matrix):
+        build_program(source)
+    machine = describe(matrix)
     results: Results = {
         scenario: measure_scenario(SCENARIOS[scenario], [CONTENDERS[name] for name in names], plan)
-        for scenario, names in servers.items()
+        for scenario, names in matrix.items()
     }
     tables = format_markdown(results, plan, machine, arguments.baseline)
     print(tables)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 from dataclasses import asdict
-from itertools import groupby
 from typing import Any
 
 from benchmarks.load.rounds import Measured, Plan
@@ -14,6 +13,7 @@ from benchmarks.machine import format_header
 __all__ = ["Results", "format_document", "format_markdown"]
 
 Results = dict[str, dict[str, Measured]]
+Show = Callable[[dict[str, Measured], Measured], str]
 
 
 def format_document(results: Results, plan: Plan, machine: dict[str, str]) -> dict[str, Any]:
@@ -60,25 +60,47 @@ def format_markdown(results: Results, plan: Plan, machine: dict[str, str], basel
     )
 
 
-def format_tables(
-    results: Results, show: Callable[[dict[str, Measured], Measured], str]
-) -> list[str]:
-    """Write a scenario a row and a server a column; a table for scenarios with the same servers."""
+def format_tables(results: Results, show: Show) -> list[str]:
+    """Write a scenario a row and a server a column; a dash stands for what was not asked of it."""
     lines = []
-    for servers, rows in groupby(results.items(), key=lambda item: tuple(item[1])):
+    for table in split_tables(results):
+        servers = max(table.values(), key=len)
         lines += [f"| scenario | {' | '.join(servers)} |", f"|---|{'---:|' * len(servers)}"]
-        for scenario, row in rows:
-            cells = ["fails" if cell.failure else show(row, cell) for cell in row.values()]
+        for scenario, row in table.items():
+            cells = [show_cell(row, server, show) for server in servers]
             lines.append(f"| `{scenario}` | {' | '.join(cells)} |")
         lines.append("")
     return lines
 
 
+def split_tables(results: Results) -> list[Results]:
+    """Put a scenario into the table before it when one of both has all the other's servers."""
+    tables: list[Results] = []
+    for scenario, row in results.items():
+        widest = max(tables[-1].values(), key=len).keys() if tables else set()
+        if tables and (row.keys() <= widest or widest <= row.keys()):
+            tables[-1][scenario] = row
+        else:
+            tables.append({scenario: row})
+    return tables
+
+
+def show_cell(row: dict[str, Measured], server: str, show: Show) -> str:
+    """Write what one server did in one scenario."""
+    if server not in row:
+        return "-"
+    return "fails" if row[server].failure else show(row, row[server])
+
+
 def list_remarks(results: Results) -> list[str]:
     """Say why a cell has no figure, or one that is not like the others."""
-    return [
-        f"- {server} in `{scenario}`: {measured.failure or measured.remark}"
-        for scenario, row in results.items()
-        for server, measured in row.items()
-        if measured.failure or measured.remark
-    ]
+    lines = []
+    for scenario, row in results.items():
+        servers: dict[str, list[str]] = {}
+        for server, measured in row.items():
+            if remark := measured.failure or measured.remark:
+                servers.setdefault(remark, []).append(server)
+        lines += [
+            f"- {', '.join(names)} in `{scenario}`: {text}" for text, names in servers.items()
+        ]
+    return lines

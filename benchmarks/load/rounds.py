@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import ssl
 import statistics
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,12 +11,12 @@ from dataclasses import dataclass, field
 
 from benchmarks.certificate import make_certificate
 from benchmarks.contenders import Contender
+from benchmarks.load.answers import check_answer
 from benchmarks.load.counts import Load
 from benchmarks.load.scenarios import EchoScenario, Scenario
 from benchmarks.load.wrk import run_wrk
 from benchmarks.load.ws_load import EchoClient
 from benchmarks.server_process import ServerError, ServerProcess, find_free_port
-from benchmarks.ws_client import WebSocketClient
 
 __all__ = ["Measured", "Plan", "measure_scenario"]
 
@@ -31,6 +30,24 @@ class Plan:
     warm_up_s: int
     server_core: int | None
     load_core: int | None
+
+    def choose_server_cores(self, workers: int) -> list[int] | None:
+        """Give one worker a core of its own; several get the load's core too."""
+        if self.server_core is None:
+            return None
+        if workers == 1 or self.load_core is None:
+            return [self.server_core]
+        return [self.server_core, self.load_core]
+
+    def remark_on(self, workers: int) -> str | None:
+        """Say where several workers run."""
+        if workers == 1:
+            return None
+        cores = self.choose_server_cores(workers)
+        if cores is None:
+            return f"{workers} workers"
+        listed = " and ".join(map(str, cores))
+        return f"{workers} workers on cores {listed}, the load on core {self.load_core}"
 
 
 @dataclass
@@ -76,7 +93,8 @@ def measure_scenario(
         for contender in contenders:
             with note_failure(results[contender.name]):
                 server = stack.enter_context(start(contender, scenario, plan))
-                results[contender.name].remark = check_answer(scenario, server.port)
+                remarks = [check_answer(scenario, server.port), plan.remark_on(scenario.workers)]
+                results[contender.name].remark = "; ".join(filter(None, remarks)) or None
                 with open_load(scenario, server.port, plan.load_core) as run_load:
                     run_load(plan.warm_up_s)
                 servers[contender.name] = server
@@ -104,69 +122,20 @@ def note_failure(measured: Measured) -> Iterator[None]:
 
 def start(contender: Contender, scenario: Scenario | EchoScenario, plan: Plan) -> ServerProcess:
     """Start a server for a scenario."""
-    if scenario.access_log and not contender.has_access_log:
-        raise ServerError("has no access log")
-    if scenario.is_tls and not contender.tls:
-        raise ServerError("is not known to speak TLS")
     port = find_free_port()
     return ServerProcess(
         contender.command(
             app=scenario.app,
             port=port,
             access_log=scenario.access_log,
+            workers=scenario.workers,
             key_files=make_certificate() if scenario.is_tls else None,
         ),
         port,
         environment=contender.environment,
-        core=plan.server_core,
+        cores=plan.choose_server_cores(scenario.workers),
         discard_output=scenario.access_log,
     )
-
-
-def check_answer(scenario: Scenario | EchoScenario, port: int) -> str | None:
-    """Send one request or message and compare the answer.
-
-    Returns:
-        What a reader of the figures should know.
-
-    Raises:
-        ServerError: the answer is another one.
-    """
-    if isinstance(scenario, EchoScenario):
-        return check_echo(scenario, port)
-    check_response(scenario, port)
-    return None
-
-
-def check_response(scenario: Scenario, port: int) -> None:
-    """Send the request once; status and body must be the right ones."""
-    connection = connect(scenario, port)
-    try:
-        connection.request(
-            scenario.method, "/", b"x" * scenario.body_bytes or None, dict(scenario.fields)
-        )
-        answer = connection.getresponse()
-        body = answer.read()
-    finally:
-        connection.close()
-    if (answer.status, body) != (200, scenario.answer):
-        raise ServerError(f"wrong answer: {answer.status}, {len(body)} bytes {body[:40]!r}")
-
-
-def connect(scenario: Scenario, port: int) -> http.client.HTTPConnection:
-    """A client of the server, which trusts its throw-away certificate."""
-    if not scenario.is_tls:
-        return http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    context = ssl.create_default_context(cafile=make_certificate().certificate)
-    return http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=context)
-
-
-def check_echo(scenario: EchoScenario, port: int) -> str | None:
-    """Send the first message once; say whether a server does not compress though it might."""
-    client = WebSocketClient(port, offers_deflate=scenario.offers_deflate)
-    with client.socket:
-        client.check_echo(scenario.messages[0], scenario.opcode)
-    return "does not compress" if scenario.offers_deflate and not client.is_compressed else None
 
 
 @contextmanager

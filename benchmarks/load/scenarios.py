@@ -26,6 +26,9 @@ class Scenario:
     connections: int = 64
     access_log: bool = False
     is_tls: bool = False
+    workers: int = 1
+    # Requests that a connection sends at once, before it reads their answers.
+    pipelined: int = 1
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class EchoScenario:
     app: str = f"{RAW}:echo"
     access_log: bool = False
     is_tls: bool = False
+    workers: int = 1
 
 
 HTTP_SCENARIOS = {
@@ -67,12 +71,15 @@ HTTP_SCENARIOS = {
             answer=b"0000000065536",
         ),
         Scenario("http1-get-64k-c64", app=f"{RAW}:large_answer", answer=raw.LARGE_BODY),
+        Scenario("http1-get-1m-c64", app=f"{RAW}:answer_1m", answer=raw.BODY_1M),
         Scenario(
             "http1-stream-50-c64",
             app=f"{RAW}:stream",
             answer=raw.STREAM_CHUNK * raw.STREAM_CHUNKS,
         ),
         Scenario("http1-close-13b-c64", fields=(("Connection", "close"),)),
+        Scenario("http1-pipelined-16-c64", pipelined=16),
+        Scenario("http1-get-13b-c64-w2", workers=2),
         Scenario("http1-get-13b-c64-log", access_log=True),
         Scenario("http1-tls-get-13b-c64", is_tls=True),
         Scenario(

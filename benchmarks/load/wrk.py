@@ -12,6 +12,15 @@ from benchmarks.load.scenarios import Scenario
 
 __all__ = ["run_wrk"]
 
+# Each answer counts, and the next requests are sent after the last.
+SEND_SEVERAL = """
+function init(args)
+  requests = string.rep(wrk.format(), %d)
+end
+function request()
+  return requests
+end
+"""
 # wrk calls done() at its end; "status" counts answers of 400 and above.
 COUNT_ERRORS = """
 function done(summary, latency, requests)
@@ -66,6 +75,8 @@ def write_script(scenario: Scenario) -> str:
     lines += [f"wrk.headers[{quote(name)}] = {quote(value)}" for name, value in scenario.fields]
     if scenario.body_bytes:
         lines.append(f'wrk.body = string.rep("x", {scenario.body_bytes})')
+    if scenario.pipelined > 1:
+        lines.append(SEND_SEVERAL % scenario.pipelined)
     return "\n".join(lines) + COUNT_ERRORS
 
 

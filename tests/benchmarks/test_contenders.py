@@ -11,6 +11,7 @@ from benchmarks.contenders import (
     TLS_CONTENDERS,
     WEBSOCKET_CONTENDERS,
 )
+from benchmarks.load.scenarios import SCENARIOS
 
 
 def test_command_fills_in_application_and_port():
@@ -31,6 +32,17 @@ def test_command_keeps_idle_connections_only_when_asked():
     uvicorn = CONTENDERS["uvicorn"]
     assert "--timeout-keep-alive" in uvicorn.command(app="a:b", port=1, many_idle=True)
     assert "--timeout-keep-alive" not in uvicorn.command(app="a:b", port=1)
+
+
+def test_command_names_the_workers_only_when_there_are_several():
+    granian = CONTENDERS["granian"]
+    assert granian.command(app="a:b", port=1, workers=2)[-2:] == ["--workers", "2"]
+    assert "--workers" not in granian.command(app="a:b", port=1)
+
+
+@pytest.mark.parametrize("name", CONTENDERS)
+def test_scenarios_that_a_contender_is_limited_to_exist(name):
+    assert (CONTENDERS[name].scenarios or set()) <= set(SCENARIOS)
 
 
 @pytest.mark.parametrize("name", CONTENDERS)

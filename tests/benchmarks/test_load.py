@@ -2,8 +2,6 @@
 
 import pytest
 
-from benchmarks.contenders import DEFAULT_CONTENDERS, TLS_CONTENDERS, WEBSOCKET_CONTENDERS
-from benchmarks.load.__main__ import choose_contenders
 from benchmarks.load.counts import Load
 from benchmarks.load.report import format_document, format_markdown
 from benchmarks.load.rounds import Measured, Plan
@@ -23,6 +21,12 @@ def test_script_sets_method_fields_and_body():
         'wrk.headers["Accept"] = "\\"a\\""',
         'wrk.body = string.rep("x", 1024)',
     ]
+
+
+def test_script_sends_pipelined_requests_at_once():
+    script = write_script(Scenario("x", pipelined=16))
+    assert "requests = string.rep(wrk.format(), 16)" in script
+    assert "string.rep" not in write_script(Scenario("x"))
 
 
 def test_counts_of_wrk_without_an_error_are_read():
@@ -80,10 +84,24 @@ def test_markdown_remarks_on_a_figure_that_is_not_like_the_others():
     assert "- granian in `s`: does not compress" in tables
 
 
-def test_scenario_names_the_servers_that_it_is_for():
-    assert choose_contenders("http1-get-13b-c64") == DEFAULT_CONTENDERS
-    assert choose_contenders("ws-echo-32b-c64") == WEBSOCKET_CONTENDERS
-    assert choose_contenders("http1-tls-get-13b-c64") == TLS_CONTENDERS
+def test_markdown_leaves_a_dash_where_a_server_was_not_asked():
+    results = {"a": {"uvicorn": UVICORN}, "b": {"floor": ASGISERVE, "uvicorn": UVICORN}}
+    tables = format_markdown(results, PLAN, {}, "uvicorn")
+    assert "| scenario | floor | uvicorn |\n|---|---:|---:|\n| `a` | - | 15,000 |" in tables
+    assert "| `b` | 50,000 | 15,000 |" in tables
+
+
+def test_markdown_makes_a_remark_on_several_servers_once():
+    row = {name: Measured([1.0], [1.0], remark="2 workers") for name in ("granian", "uvicorn")}
+    tables = format_markdown({"s": row}, PLAN, {}, "uvicorn")
+    assert tables.endswith("- granian, uvicorn in `s`: 2 workers")
+
+
+def test_two_workers_take_the_core_of_the_load_too_and_the_report_says_so():
+    assert PLAN.choose_server_cores(1) == [0]
+    assert PLAN.choose_server_cores(2) == [0, 1]
+    assert PLAN.remark_on(1) is None
+    assert PLAN.remark_on(2) == "2 workers on cores 0 and 1, the load on core 1"
 
 
 def test_document_keeps_every_round():
