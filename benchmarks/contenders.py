@@ -27,7 +27,9 @@ FILES = ("--certfile", "{certificate}", "--keyfile", "{key}")
 WORKERS = ("--workers", "{workers}")
 
 # What can be answered without reading the request.
-CONSTANT_SCENARIOS = frozenset({"http1-get-13b-c64", "http1-get-browser-13b-c64"})
+CONSTANT_SCENARIOS = frozenset(
+    {"http1-get-13b-c64", "http1-get-browser-13b-c64", "http1-get-13b-c64-rate"}
+)
 NGINX_SCENARIOS = CONSTANT_SCENARIOS | {
     "http1-get-64k-c64",
     "http1-get-1m-c64",

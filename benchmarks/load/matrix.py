@@ -13,8 +13,14 @@ from benchmarks.contenders import (
     WEBSOCKET_CONTENDERS,
     Contender,
 )
-from benchmarks.load import ws_load
-from benchmarks.load.scenarios import ECHO_SCENARIOS, SCENARIOS, EchoScenario, Scenario
+from benchmarks.load import rate_load, ws_load
+from benchmarks.load.scenarios import (
+    ECHO_SCENARIOS,
+    HTTP_SCENARIOS,
+    SCENARIOS,
+    EchoScenario,
+    Scenario,
+)
 
 __all__ = ["Matrix", "can_run", "choose_contenders", "find_sources", "make_matrix"]
 
@@ -59,6 +65,8 @@ def find_sources(matrix: Matrix) -> list[Path]:
     sources = []
     if any("floor" in servers for servers in matrix.values()):
         sources.append(floor_server.SOURCE)
+    if any(name in matrix for name, scenario in HTTP_SCENARIOS.items() if scenario.rate_per_s):
+        sources.append(rate_load.SOURCE)
     if ECHO_SCENARIOS.keys() & matrix:
         sources.append(ws_load.SOURCE)
     return sources

@@ -29,7 +29,29 @@ def format_document(results: Results, plan: Plan, machine: dict[str, str]) -> di
 
 
 def format_markdown(results: Results, plan: Plan, machine: dict[str, str], baseline: str) -> str:
-    """Return tables of CPU time and of requests per second under the machine's header."""
+    """Return the tables under the machine's header."""
+    timed = {name: row for name, row in results.items() if is_timed(row)}
+    untimed = {name: row for name, row in results.items() if name not in timed}
+    pinned = f"server on core {plan.server_core}, load on core {plan.load_core}"
+    return "\n".join(
+        [
+            f"{format_header(machine)}; {pinned}; {plan.rounds} interleaved rounds of "
+            f"{plan.round_s} s.",
+            "",
+            *(format_costs(untimed, baseline) if untimed else []),
+            *format_latencies(timed),
+            *list_remarks(results),
+        ]
+    )
+
+
+def is_timed(row: dict[str, Measured]) -> bool:
+    """Tell whether requests were sent at a fixed rate."""
+    return any(measured.latencies for measured in row.values())
+
+
+def format_costs(results: Results, baseline: str) -> list[str]:
+    """Write tables of CPU time and of requests per second."""
 
     def show_cpu(row: dict[str, Measured], measured: Measured) -> str:
         text = f"{measured.cpu_us:.1f} ±{measured.spread:.0%}"
@@ -40,24 +62,17 @@ def format_markdown(results: Results, plan: Plan, machine: dict[str, str], basel
     def show_rate(_row: dict[str, Measured], measured: Measured) -> str:
         return f"{statistics.median(measured.exchanges_per_s):,.0f}"
 
-    pinned = f"server on core {plan.server_core}, load on core {plan.load_core}"
-    return "\n".join(
-        [
-            f"{format_header(machine)}; {pinned}; {plan.rounds} interleaved rounds of "
-            f"{plan.round_s} s.",
-            "",
-            "CPU time of the server (user and system, all its processes) per request (`ws-`: per "
-            "message echoed) in",
-            "microseconds: median, half the range of the rounds, and in brackets the ratio to "
-            f"{baseline} in the same rounds.",
-            "",
-            *format_tables(results, show_cpu),
-            "Requests (`ws-`: messages echoed) per second, median.",
-            "",
-            *format_tables(results, show_rate),
-            *list_remarks(results),
-        ]
-    )
+    return [
+        "CPU time of the server (user and system, all its processes) per request (`ws-`: per "
+        "message echoed) in",
+        "microseconds: median, half the range of the rounds, and in brackets the ratio to "
+        f"{baseline} in the same rounds.",
+        "",
+        *format_tables(results, show_cpu),
+        "Requests (`ws-`: messages echoed) per second, median.",
+        "",
+        *format_tables(results, show_rate),
+    ]
 
 
 def format_tables(results: Results, show: Show) -> list[str]:
@@ -90,6 +105,42 @@ def show_cell(row: dict[str, Measured], server: str, show: Show) -> str:
     if server not in row:
         return "-"
     return "fails" if row[server].failure else show(row, row[server])
+
+
+def format_latencies(results: Results) -> list[str]:
+    """Write a table a scenario and a server a row: latencies at a rate, and whether it was kept."""
+    lines = []
+    for scenario, row in results.items():
+        rate = next(cell.latencies[0].due_per_s for cell in row.values() if cell.latencies)
+        lines += [
+            f"`{scenario}`: latency at {rate:,.0f} requests a second in microseconds, from when "
+            "each was due: median of",
+            "the rounds, and the longest of all. Where the rate is not kept they grow with the "
+            "length of a round.",
+            "",
+            "| server | rate kept | p50 | p99 | p99.9 | longest | CPU time per request |",
+            f"|---|{'---:|' * 6}",
+            *(format_latency_row(server, measured) for server, measured in row.items()),
+            "",
+        ]
+    return lines
+
+
+def format_latency_row(server: str, measured: Measured) -> str:
+    """Write one server's row."""
+    if measured.failure:
+        return f"| {server} | fails | - | - | - | - | - |"
+    rounds = measured.latencies
+    kept = statistics.median(each.share_answered for each in rounds)
+    cells = [
+        "yes" if measured.keeps_rate else f"no, {kept:.0%}",
+        f"{statistics.median(each.p50_us for each in rounds):,.0f}",
+        f"{statistics.median(each.p99_us for each in rounds):,.0f}",
+        f"{statistics.median(each.p99_9_us for each in rounds):,.0f}",
+        f"{max(each.max_us for each in rounds):,.0f}",
+        f"{measured.cpu_us:.1f}",
+    ]
+    return f"| {server} | {' | '.join(cells)} |"
 
 
 def list_remarks(results: Results) -> list[str]:

@@ -11,14 +11,19 @@ from dataclasses import dataclass, field
 
 from benchmarks.certificate import make_certificate
 from benchmarks.contenders import Contender
+from benchmarks.load import rate_load
 from benchmarks.load.answers import check_answer
-from benchmarks.load.counts import Load
+from benchmarks.load.counts import Latency, Load
 from benchmarks.load.scenarios import EchoScenario, Scenario
 from benchmarks.load.wrk import run_wrk
 from benchmarks.load.ws_load import EchoClient
 from benchmarks.server_process import ServerError, ServerProcess, find_free_port
 
 __all__ = ["Measured", "Plan", "measure_scenario"]
+
+
+# The last requests of a round may come too late for it.
+KEPT_SHARE = 0.99
 
 
 @dataclass(frozen=True)
@@ -57,12 +62,14 @@ class Measured:
     An exchange is a request and its answer, or a WebSocket message and its echo.
 
     Attributes:
+        latencies: for scenarios with a fixed rate alone.
         failure: why the figures do not count: no start, a wrong answer, errors under load.
         remark: what to know beside the figures.
     """
 
     cpu_us_per_exchange: list[float] = field(default_factory=list)
     exchanges_per_s: list[float] = field(default_factory=list)
+    latencies: list[Latency] = field(default_factory=list)
     failure: str | None = None
     remark: str | None = None
 
@@ -70,6 +77,11 @@ class Measured:
     def cpu_us(self) -> float:
         """Median CPU time of an exchange in microseconds."""
         return statistics.median(self.cpu_us_per_exchange)
+
+    @property
+    def keeps_rate(self) -> bool:
+        """Whether the requests of a fixed rate were answered, but for a hundredth."""
+        return statistics.median(each.share_answered for each in self.latencies) >= KEPT_SHARE
 
     @property
     def spread(self) -> float:
@@ -146,6 +158,11 @@ def open_load(
     if isinstance(scenario, EchoScenario):
         with EchoClient(scenario, port, core=core) as client:
             yield client.run
+    elif scenario.rate_per_s is not None:
+        with rate_load.open_connections(scenario, port) as sockets:
+            yield lambda duration_s: rate_load.run_program(
+                sockets, scenario, duration_s=duration_s, core=core
+            )
     else:
         yield lambda duration_s: run_wrk(scenario, port, duration_s=duration_s, core=core)
 
@@ -166,6 +183,8 @@ def measure_round(
         raise ServerError(load.failure)
     measured.cpu_us_per_exchange.append(cpu_s / load.exchanges * 1e6)
     measured.exchanges_per_s.append(load.exchanges / load.duration_s)
+    if load.latency is not None:
+        measured.latencies.append(load.latency)
 
 
 def show_progress(text: str) -> None:

@@ -29,6 +29,8 @@ class Scenario:
     workers: int = 1
     # Requests that a connection sends at once, before it reads their answers.
     pipelined: int = 1
+    # By all connections together; None: as fast as the server answers.
+    rate_per_s: int | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ HTTP_SCENARIOS = {
         Scenario("http1-pipelined-16-c64", pipelined=16),
         Scenario("http1-get-13b-c64-w2", workers=2),
         Scenario("http1-get-13b-c64-log", access_log=True),
+        # Less than half of what the slowest of the default servers can do on a quiet machine.
+        Scenario("http1-get-13b-c64-rate", rate_per_s=5000),
         Scenario("http1-tls-get-13b-c64", is_tls=True),
         Scenario(
             "http1-tls-get-64k-c64",

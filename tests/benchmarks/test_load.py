@@ -1,8 +1,10 @@
 """What the load program computes and writes, without load."""
 
+from dataclasses import replace
+
 import pytest
 
-from benchmarks.load.counts import Load
+from benchmarks.load.counts import Latency, Load
 from benchmarks.load.report import format_document, format_markdown
 from benchmarks.load.rounds import Measured, Plan
 from benchmarks.load.scenarios import SCENARIOS, Scenario
@@ -89,6 +91,29 @@ def test_markdown_leaves_a_dash_where_a_server_was_not_asked():
     tables = format_markdown(results, PLAN, {}, "uvicorn")
     assert "| scenario | floor | uvicorn |\n|---|---:|---:|\n| `a` | - | 15,000 |" in tables
     assert "| `b` | 50,000 | 15,000 |" in tables
+
+
+def test_markdown_shows_latencies_in_a_table_of_their_own():
+    kept = Latency(5000.0, 1.0, 100.0, 250.0, 1000.0, 2000.0)
+    slow = Latency(5000.0, 0.995, 120.0, 260.0, 1100.0, 3456.0)
+    timed = Measured([20.0, 21.0], [5000.0, 4990.0], [kept, slow])
+    late = Measured([200.0], [2500.0], [replace(kept, share_answered=0.5)])
+    failed = Measured(failure="an answer of status 503")
+    row = {"asgiserve": timed, "hypercorn": late, "uvicorn": failed}
+    tables = format_markdown({"s": row}, PLAN, {}, "uvicorn")
+    assert "latency at 5,000 requests a second in microseconds" in tables
+    assert "| asgiserve | yes | 110 | 255 | 1,050 | 3,456 | 20.5 |" in tables
+    assert "| hypercorn | no, 50% | 100 | 250 | 1,000 | 2,000 | 200.0 |" in tables
+    assert "| uvicorn | fails |" in tables
+    assert "- uvicorn in `s`: an answer of status 503" in tables
+    assert "| scenario |" not in tables
+
+
+def test_document_keeps_latencies():
+    latency = Latency(5000.0, 1.0, 100.0, 250.0, 1000.0, 2000.0)
+    document = format_document({"s": {"a": Measured([1.0], [1.0], [latency])}}, PLAN, {})
+    (written,) = document["scenarios"]["s"]["a"]["latencies"]
+    assert written["p99_9_us"] == 1000.0
 
 
 def test_markdown_makes_a_remark_on_several_servers_once():
