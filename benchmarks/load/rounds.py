@@ -19,7 +19,7 @@ from benchmarks.load.wrk import run_wrk
 from benchmarks.load.ws_load import EchoClient
 from benchmarks.server_process import ServerError, ServerProcess, find_free_port
 
-__all__ = ["Measured", "Plan", "measure_scenario"]
+__all__ = ["KEPT_SHARE", "Measured", "Plan", "measure_scenario"]
 
 
 # The last requests of a round may come too late for it.
