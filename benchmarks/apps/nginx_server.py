@@ -78,7 +78,9 @@ def write_configuration(arguments: argparse.Namespace, folder: Path) -> Path:
     if len(body) > LONGEST_RETURN_BYTES:
         Path(folder, "answer").write_bytes(body)
         answer = f"root {folder}; try_files /answer =404;"
-    certificate = f"ssl_certificate {arguments.certfile}; ssl_certificate_key {arguments.keyfile};"
+    # The versions that newer ones have by default, as the other servers here.
+    certificate = "ssl_protocols TLSv1.2 TLSv1.3; "
+    certificate += f"ssl_certificate {arguments.certfile}; ssl_certificate_key {arguments.keyfile};"
     configuration = folder / "nginx.conf"
     configuration.write_text(
         CONFIGURATION.format(
