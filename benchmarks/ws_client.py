@@ -7,24 +7,22 @@ import hashlib
 import socket
 import zlib
 
-from benchmarks.samples import encode_request
 from benchmarks.server_process import ServerError
 from benchmarks.ws_samples import (
     DEFLATE_TAIL,
     FIN,
+    HANDSHAKE_KEY,
     RSV1,
     compress,
     encode_frame,
+    encode_handshake,
     read_header,
 )
 
 __all__ = ["WebSocketClient"]
 
-KEY = base64.b64encode(b"asgiserve-bench!").decode()
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-ACCEPT = base64.b64encode(hashlib.sha1((KEY + GUID).encode()).digest()).decode()
-# What Chromium offers.
-DEFLATE_OFFER = ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits")
+ACCEPT = base64.b64encode(hashlib.sha1((HANDSHAKE_KEY + GUID).encode()).digest()).decode()
 RECEIVE_BYTES = 65536
 TIMEOUT_S = 10
 
@@ -56,15 +54,7 @@ class WebSocketClient:
 
     def open(self, port: int, offers_deflate: bool) -> bool:
         """Shake hands; tell whether the server compresses."""
-        request = (
-            ("Host", f"127.0.0.1:{port}"),
-            ("Connection", "Upgrade"),
-            ("Upgrade", "websocket"),
-            ("Sec-WebSocket-Version", "13"),
-            ("Sec-WebSocket-Key", KEY),
-            *([DEFLATE_OFFER] if offers_deflate else []),
-        )
-        self.socket.sendall(encode_request(request))
+        self.socket.sendall(encode_handshake(port, offers_deflate=offers_deflate))
         while b"\r\n\r\n" not in self.received:
             self.receive()
         head, _, self.received = self.received.partition(b"\r\n\r\n")

@@ -6,16 +6,20 @@ import json
 import random
 import zlib
 
+from benchmarks.samples import encode_request
+
 __all__ = [
     "BINARY",
     "BINARY_64K",
     "CLOSE_FRAME",
+    "HANDSHAKE_KEY",
     "HEADER_MAX_BYTES",
     "JSON_MESSAGES",
     "TEXT",
     "TEXT_32B",
     "compress",
     "encode_frame",
+    "encode_handshake",
     "mask_payload",
     "read_header",
 ]
@@ -34,6 +38,10 @@ SIZE_IN_8_BYTES = 127
 HEADER_MAX_BYTES = 10
 # The example of RFC 6455 section 5.7. One key for all: what unmasking costs is not in the key.
 MASKING_KEY = bytes.fromhex("37fa213d")
+# 16 bytes in base64.
+HANDSHAKE_KEY = "YXNnaXNlcnZlLWJlbmNoIQ=="
+# What Chromium offers.
+DEFLATE_OFFER = ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits")
 COMMENT_WORDS = (
     "the shipment for order has been delayed by customs please confirm new delivery date "
     "with your customer and let us know if we should split it into two parts thanks all"
@@ -41,6 +49,20 @@ COMMENT_WORDS = (
 CITIES = ("Berlin", "Lyon", "Porto", "Gdansk", "Utrecht", "Graz", "Aarhus", "Turku")
 # What RFC 7692 section 7.2.1 cuts off a message's end.
 DEFLATE_TAIL = b"\x00\x00\xff\xff"
+
+
+def encode_handshake(port: int, *, offers_deflate: bool = False) -> bytes:
+    """Write the request that opens a WebSocket (RFC 6455 section 4.1)."""
+    return encode_request(
+        (
+            ("Host", f"127.0.0.1:{port}"),
+            ("Connection", "Upgrade"),
+            ("Upgrade", "websocket"),
+            ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Key", HANDSHAKE_KEY),
+            *([DEFLATE_OFFER] if offers_deflate else []),
+        )
+    )
 
 
 def encode_frame(

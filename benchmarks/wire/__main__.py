@@ -1,4 +1,4 @@
-"""Print the user-space instructions of one keep-alive GET."""
+"""Print the user-space instructions of one keep-alive GET, or of one WebSocket message."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from benchmarks.contenders import CONTENDERS
 from benchmarks.machine import describe_machine, format_header
 from benchmarks.samples import REQUESTS
 from benchmarks.server_process import ServerError
+from benchmarks.wire.exchanges import EXCHANGES
 from benchmarks.wire.functions import list_functions
 from benchmarks.wire.measure import FORMS, Subject, count_harness, count_per_request
 from benchmarks.wire.one_connection import PROTOCOLS
+from benchmarks.wire.stages import STAGES, split_run
 
 # Instructions by server and form.
 Figures = dict[tuple[str, str], float]
@@ -24,16 +26,31 @@ HARNESS = "harness"
 
 DEFAULT_FORMS = ("connection", "server")
 DEFAULT = ("constant", "asgiserve", "asgiserve-pure", "uvicorn")
+DEFAULT_STAGED = ("asgiserve",)
+# The default for what is no GET, and all servers whose fake transport it works with.
+DEFAULT_MESSAGE = ("asgiserve", "asgiserve-pure")
 
 
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.wire", description=__doc__)
     parser.add_argument(
-        "servers", nargs="*", metavar="SERVER", help=f"default: {' '.join(DEFAULT)}"
+        "servers",
+        nargs="*",
+        metavar="SERVER",
+        help=f"default: {' '.join(DEFAULT)}; with --stages {' '.join(DEFAULT_STAGED)}, "
+        f"for WebSocket messages {' '.join(DEFAULT_MESSAGE)}",
     )
     parser.add_argument("--form", choices=FORMS, help="measure only this form")
-    parser.add_argument("--request", choices=REQUESTS, default="wrk", help="whose GET is sent")
+    parser.add_argument(
+        "--request",
+        choices=EXCHANGES,
+        default="wrk",
+        help="whose GET is sent, or which message: that in the form 'connection' only",
+    )
+    parser.add_argument(
+        "--stages", action="store_true", help="split GETs by stage too; the compiled column only"
+    )
     parser.add_argument(
         "--functions", type=int, metavar="N", help="list the N dearest functions too"
     )
@@ -43,11 +60,34 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep callgrind's files there")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file too")
     arguments = parser.parse_args()
-    arguments.servers = arguments.servers or DEFAULT
+    complete_arguments(parser, arguments)
+    return arguments
+
+
+def complete_arguments(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """Fill in the servers and forms; what cannot be counted is an error."""
+    is_get = arguments.request in REQUESTS
+    if is_get:
+        servers = DEFAULT_STAGED if arguments.stages else DEFAULT
+        forms = DEFAULT_FORMS
+    elif arguments.form not in (None, "connection") or arguments.stages:
+        parser.error(f"{arguments.request} has neither stages nor a form but 'connection'")
+    else:
+        servers, forms = DEFAULT_MESSAGE, ("connection",)
     for name in arguments.servers:
         if name not in CONTENDERS:
             parser.error(f"unknown server {name!r}; there are {', '.join(CONTENDERS)}")
-    return arguments
+        if arguments.stages and not is_compiled(name):
+            parser.error(f"{name} has no stages that callgrind can see")
+        if not is_get and name not in DEFAULT_MESSAGE:
+            parser.error(f"{name} has no WebSocket on a fake transport")
+    arguments.servers = arguments.servers or servers
+    arguments.forms = [arguments.form] if arguments.form else list(forms)
+
+
+def is_compiled(name: str) -> bool:
+    """Tell whether the server is asgiserve's compiled column."""
+    return CONTENDERS[name].environment.get("ASGISERVE_SPEEDUPS") == "require"
 
 
 def can_count(form: str, name: str) -> bool:
@@ -73,13 +113,15 @@ def main() -> int:
 
 def run(arguments: argparse.Namespace, folder: Path) -> int:
     """Measure into *folder* what the command line says; return the exit status."""
-    forms = [arguments.form] if arguments.form else list(DEFAULT_FORMS)
-    cells = [(n, form) for n in arguments.servers for form in forms if can_count(form, n)]
+    cells = [(n, form) for n in arguments.servers for form in arguments.forms if can_count(form, n)]
     machine = describe_machine({"uvloop", *(CONTENDERS[n].package for n in arguments.servers)})
     figures = measure(cells, arguments.request, folder)
     print(f"{format_header(machine)}.\n")
-    print(f"User-space instructions per keep-alive GET, request as of {arguments.request}.\n")
-    print(format_table(forms, figures))
+    what = "keep-alive GET, request as of" if arguments.request in REQUESTS else "message,"
+    print(f"User-space instructions per {what} {arguments.request}.\n")
+    print(format_table(arguments.forms, figures))
+    if arguments.stages:
+        print(f"\nThe same by stage.\n\n{format_stages(figures, folder)}")
     if arguments.functions:
         for name, form in figures:
             print_functions(name, form, folder, arguments)
@@ -112,8 +154,8 @@ def measure(cells: list[tuple[str, str]], request: str, folder: Path) -> Figures
 
 def print_functions(name: str, form: str, folder: Path, arguments: argparse.Namespace) -> None:
     """Print the dearest functions of one figure."""
-    harness = folder / HARNESS if form == "connection" else None
-    costs = list_functions(folder / f"{name}-{form}", harness, is_inclusive=arguments.inclusive)
+    run_folder, harness = folder / f"{name}-{form}", find_harness(form, folder)
+    costs = list_functions(run_folder, harness, is_inclusive=arguments.inclusive)
     print(f"\n{name}, {form}, by function:")
     for cost, function in costs[: arguments.functions]:
         print(f"{cost:>10,.0f}  {function}")
@@ -126,6 +168,26 @@ def format_table(forms: list[str], figures: Figures) -> str:
         counts = (figures.get((name, form)) for form in forms)
         lines.append(f"| {name} | {' | '.join(map(format_count, counts))} |")
     return "\n".join(lines)
+
+
+def format_stages(figures: Figures, folder: Path) -> str:
+    """Write what callgrind left of each figure as a Markdown table, a stage a row."""
+    columns = [
+        split_run(folder / f"{name}-{form}", find_harness(form, folder)) for name, form in figures
+    ]
+    titles = [f"{name}, {form}" for name, form in figures]
+    lines = [f"| stage | {' | '.join(titles)} |", f"|---|{'---:|' * len(titles)}"]
+    for stage in STAGES:
+        counts = (format_count(column[stage]) for column in columns)
+        lines.append(f"| {stage} | {' | '.join(counts)} |")
+    totals = (format_count(sum(column.values())) for column in columns)
+    lines.append(f"| all | {' | '.join(totals)} |")
+    return "\n".join(lines)
+
+
+def find_harness(form: str, folder: Path) -> Path | None:
+    """Say where the files are that are taken off this form's."""
+    return folder / HARNESS if form == "connection" else None
 
 
 def format_count(count: float | None) -> str:

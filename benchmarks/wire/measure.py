@@ -1,4 +1,4 @@
-"""Instructions per keep-alive GET in two forms: a connection alone, a whole server with sockets.
+"""Instructions per request in two forms: a connection alone, a whole server with sockets.
 
 Each figure is the difference of a long and a short run divided by the difference of their requests,
 so start-up and shutdown cancel out.
@@ -37,7 +37,7 @@ DIFFERENCE = LONG_RUN - SHORT_RUN
 
 @dataclass(frozen=True)
 class Subject:
-    """What is counted: a server and a key of REQUESTS."""
+    """What is counted: a server and a key of EXCHANGES, for a whole server one of REQUESTS."""
 
     contender: Contender
     request: str
@@ -47,7 +47,7 @@ CountRun = Callable[[Subject, int, Path], None]
 
 
 def count_per_request(form: str, subject: Subject, folder: Path) -> float:
-    """Count the user-space instructions of one keep-alive GET.
+    """Count the user-space instructions of one keep-alive GET, or of one message.
 
     Args:
         form: a key of FORMS.

@@ -1,4 +1,4 @@
-"""Answer GETs on one connection over a fake transport: the program that callgrind watches.
+"""Answer requests on one connection over a fake transport: the program that callgrind watches.
 
 Run as ``python -m benchmarks.wire.one_connection SERVER REQUEST COUNT``.
 """
@@ -13,8 +13,7 @@ from typing import Any
 import uvloop
 
 from benchmarks.apps.constant_server import ConstantProtocol
-from benchmarks.apps.raw import hello
-from benchmarks.samples import REQUESTS
+from benchmarks.wire.exchanges import EXCHANGES, App, Exchange
 
 
 class FakeTransport(asyncio.Transport):
@@ -24,6 +23,7 @@ class FakeTransport(asyncio.Transport):
         super().__init__({"peername": ("127.0.0.1", 50000), "sockname": ("127.0.0.1", 8000)})
         self.writes = 0
         self.last_written = b""
+        self.protocol: asyncio.Protocol
 
     def write(self, data: Any) -> None:
         self.writes += 1
@@ -31,6 +31,9 @@ class FakeTransport(asyncio.Transport):
 
     def writelines(self, pieces: Any) -> None:
         self.write(b"".join(pieces))
+
+    def set_protocol(self, protocol: Any) -> None:
+        self.protocol = protocol
 
     def is_closing(self) -> bool:
         return False
@@ -54,20 +57,24 @@ class FakeTransport(asyncio.Transport):
 
 
 class Client:
-    """Feeds one request a turn of the event loop, the next one when the last is answered."""
+    """Feeds one request a turn of the event loop, the next one when the last is answered.
 
-    def __init__(self, protocol: asyncio.Protocol, request: bytes, count: int) -> None:
+    An opening, which is answered too, comes first.
+    """
+
+    def __init__(self, protocol: asyncio.Protocol, exchange: Exchange, count: int) -> None:
         self.loop = asyncio.get_running_loop()
-        self.protocol = protocol
-        self.request = request
-        self.remaining = count
+        self.request = exchange.request
+        self.next_request = exchange.opening or exchange.request
+        self.remaining = count + bool(exchange.opening)
         self.transport = FakeTransport()
+        self.transport.set_protocol(protocol)
         self.is_done = self.loop.create_future()
         self.writes_before = -1
 
     async def run(self) -> bytes:
         """Return what was written last, once all requests are answered."""
-        self.protocol.connection_made(self.transport)
+        self.transport.protocol.connection_made(self.transport)
         self.loop.call_soon(self.take_turn)
         await self.is_done
         return self.transport.last_written
@@ -79,49 +86,50 @@ class Client:
                 return
             self.remaining -= 1
             self.writes_before = self.transport.writes
-            self.protocol.data_received(self.request)
+            request, self.next_request = self.next_request, self.request
+            self.transport.protocol.data_received(request)
         self.loop.call_soon(self.take_turn)
 
 
-def make_asgiserve_protocol() -> asyncio.Protocol:
+def make_asgiserve_protocol(app: App) -> asyncio.Protocol:
     """asgiserve's connection with default limits, of the column that ASGISERVE_SPEEDUPS says."""
     from asgiserve._twins import context, http1_connection
     from asgiserve.config import Config
 
-    config = Config(hello, access_log=False)
+    config = Config(app, access_log=False)
     return http1_connection.Http1Connection(
-        context.WorkerContext(hello, config, asyncio.get_running_loop())
+        context.WorkerContext(app, config, asyncio.get_running_loop())
     )
 
 
-def make_uvicorn_protocol() -> asyncio.Protocol:
+def make_uvicorn_protocol(app: App) -> asyncio.Protocol:
     """uvicorn's connection on httptools."""
     from uvicorn.config import Config
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
     from uvicorn.server import ServerState
 
-    config = Config(hello, access_log=False, log_level="warning")
+    config = Config(app, access_log=False, log_level="warning")
     config.load()
     return HttpToolsProtocol(config, ServerState(), {})
 
 
-PROTOCOLS: dict[str, Callable[[], asyncio.Protocol]] = {
-    "constant": ConstantProtocol,
+PROTOCOLS: dict[str, Callable[[App], asyncio.Protocol]] = {
+    "constant": lambda app: ConstantProtocol(),
     "asgiserve": make_asgiserve_protocol,
     "asgiserve-pure": make_asgiserve_protocol,
     "uvicorn": make_uvicorn_protocol,
 }
 
 
-async def answer_requests(name: str, request: bytes, count: int) -> bytes:
-    """Send *request* *count* times to a connection of the server *name*; return the last write."""
-    return await Client(PROTOCOLS[name](), request, count).run()
+async def answer_requests(name: str, exchange: Exchange, count: int) -> bytes:
+    """Send a request *count* times to a connection of the server *name*; return the last write."""
+    return await Client(PROTOCOLS[name](exchange.app), exchange, count).run()
 
 
 if __name__ == "__main__":
     server_name, request_name, request_count = sys.argv[1:]
-    last_written = uvloop.run(
-        answer_requests(server_name, REQUESTS[request_name], int(request_count))
-    )
-    if b"Hello, world!" not in last_written:
+    exchange = EXCHANGES[request_name]
+    last_written = uvloop.run(answer_requests(server_name, exchange, int(request_count)))
+    # The constant answers a WebSocket as it answers a GET.
+    if server_name != "constant" and not last_written.endswith(exchange.answer_end):
         sys.exit(f"not the expected answer: {last_written!r}")
