@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 __all__ = [
     "API_POST_FIELDS",
     "BROWSER_FIELDS",
@@ -9,6 +11,7 @@ __all__ = [
     "HELLO_BODY",
     "REQUESTS",
     "WRK_FIELDS",
+    "encode_chunked",
     "encode_request",
 ]
 
@@ -78,6 +81,12 @@ def encode_request(
     if body:
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join([*lines, "", ""]).encode("ascii") + body
+
+
+def encode_chunked(fields: Fields, chunks: Sequence[bytes], *, target: str = "/") -> bytes:
+    """Write one HTTP/1.1 POST whose body comes in *chunks*, none of which is empty."""
+    head = encode_request((*fields, ("Transfer-Encoding", "chunked")), method="POST", target=target)
+    return head + b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in (*chunks, b""))
 
 
 # GETs that are answered with HELLO_BODY, by name.

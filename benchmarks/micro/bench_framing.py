@@ -17,6 +17,7 @@ H11_ROUNDS = 2000
 Headers = list[tuple[bytes, bytes]]
 
 HEADERS_2: Headers = [(b"content-type", b"text/plain"), (b"content-length", b"13")]
+HEADERS_3: Headers = [*HEADERS_2, (b"cache-control", b"no-store")]
 HEADERS_15: Headers = [
     (b"content-type", b"application/json"),
     (b"content-length", b"13"),
@@ -40,12 +41,20 @@ def bench_framing_2_fields(benchmark: BenchmarkFixture, impl: SimpleNamespace) -
     benchmark(make_frame(impl.http1_framing), HEADERS_2)
 
 
+def bench_framing_3_fields(benchmark: BenchmarkFixture, impl: SimpleNamespace) -> None:
+    benchmark(make_frame(impl.http1_framing), HEADERS_3)
+
+
 def bench_framing_15_fields(benchmark: BenchmarkFixture, impl: SimpleNamespace) -> None:
     benchmark(make_frame(impl.http1_framing), HEADERS_15)
 
 
 def bench_framing_2_fields_h11(benchmark: BenchmarkFixture) -> None:
     benchmark.pedantic(frame_with_h11, setup=lambda: prepare_h11(HEADERS_2), rounds=H11_ROUNDS)
+
+
+def bench_framing_3_fields_h11(benchmark: BenchmarkFixture) -> None:
+    benchmark.pedantic(frame_with_h11, setup=lambda: prepare_h11(HEADERS_3), rounds=H11_ROUNDS)
 
 
 def bench_framing_15_fields_h11(benchmark: BenchmarkFixture) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import h11
@@ -12,11 +13,23 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from asgiserve._twins import load_column
 from benchmarks.micro.conftest import COLUMNS
-from benchmarks.samples import API_POST_FIELDS, BROWSER_FIELDS, CURL_FIELDS, encode_request
+from benchmarks.samples import (
+    API_POST_FIELDS,
+    BROWSER_FIELDS,
+    CURL_FIELDS,
+    encode_chunked,
+    encode_request,
+)
 
 POST_BODY = b'{"name": "value"}' * 60
+LARGE_BODY = bytes(range(256)) * 256
+# The largest TLS record.
+PIECE_BYTES = 16384
+CHUNK_BYTES = 4096
+PIPELINED_GETS = 16
 
 Parse = Callable[[bytes], Any]
+ParsePieces = Callable[[Sequence[bytes]], None]
 
 
 class HttptoolsSink:
@@ -73,14 +86,52 @@ def parse_with_h11(data: bytes) -> None:
         pass
 
 
+def parse_pieces_with_h11(pieces: Sequence[bytes]) -> None:
+    """Parse what comes in several reads with a new h11 connection."""
+    connection = h11.Connection(h11.SERVER)
+    for piece in pieces:
+        connection.receive_data(piece)
+        event = connection.next_event()
+        while event is not h11.NEED_DATA and type(event) is not h11.EndOfMessage:
+            event = connection.next_event()
+
+
+def feed_pieces(parse: Parse, pieces: Sequence[bytes]) -> None:
+    """Parse what comes in several reads."""
+    for piece in pieces:
+        parse(piece)
+
+
+def split_pieces(data: bytes) -> list[bytes]:
+    """Cut *data* into what single reads give."""
+    return [data[at : at + PIECE_BYTES] for at in range(0, len(data), PIECE_BYTES)]
+
+
+@pytest.fixture(params=[*COLUMNS, "httptools", "h11"])
+def parse_pieces(request: pytest.FixtureRequest) -> ParsePieces:
+    """Something that parses one request a call, from several reads."""
+    if request.param == "h11":
+        return parse_pieces_with_h11
+    return partial(feed_pieces, make_parse(request.param))
+
+
+@pytest.fixture(params=[*COLUMNS, "httptools"])
+def parse_pipelined(request: pytest.FixtureRequest) -> Parse:
+    """Something that parses several requests a call, as h11 does not without answers to them."""
+    return make_parse(request.param)
+
+
 @pytest.fixture(params=[*COLUMNS, "httptools", "h11"])
 def parse(request: pytest.FixtureRequest) -> Parse:
     """Something that parses one request a call."""
-    if request.param == "httptools":
+    return parse_with_h11 if request.param == "h11" else make_parse(request.param)
+
+
+def make_parse(name: str) -> Parse:
+    """A parser that lives as long as its connection: httptools', or that of a column."""
+    if name == "httptools":
         return make_httptools_parse()
-    if request.param == "h11":
-        return parse_with_h11
-    return make_asgiserve_parse(load_column(request.param)["http1_parser"])
+    return make_asgiserve_parse(load_column(name)["http1_parser"])
 
 
 def bench_parser_get_3_fields(benchmark: BenchmarkFixture, parse: Parse) -> None:
@@ -94,3 +145,20 @@ def bench_parser_get_20_fields(benchmark: BenchmarkFixture, parse: Parse) -> Non
 def bench_parser_post_1k(benchmark: BenchmarkFixture, parse: Parse) -> None:
     request = encode_request(API_POST_FIELDS, method="POST", target="/items", body=POST_BODY)
     benchmark(parse, request)
+
+
+def bench_parser_post_64k_in_pieces(benchmark: BenchmarkFixture, parse_pieces: ParsePieces) -> None:
+    request = encode_request(API_POST_FIELDS, method="POST", target="/items", body=LARGE_BODY)
+    benchmark(parse_pieces, split_pieces(request))
+
+
+def bench_parser_chunked_64k_in_pieces(
+    benchmark: BenchmarkFixture, parse_pieces: ParsePieces
+) -> None:
+    chunks = [LARGE_BODY[at : at + CHUNK_BYTES] for at in range(0, len(LARGE_BODY), CHUNK_BYTES)]
+    request = encode_chunked(API_POST_FIELDS, chunks, target="/items")
+    benchmark(parse_pieces, split_pieces(request))
+
+
+def bench_parser_16_pipelined_gets(benchmark: BenchmarkFixture, parse_pipelined: Parse) -> None:
+    benchmark(parse_pipelined, encode_request(CURL_FIELDS) * PIPELINED_GETS)

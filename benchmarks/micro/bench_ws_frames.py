@@ -1,4 +1,7 @@
-"""Reading a client's WebSocket frames and framing answers, beside websockets' sans-I/O layer."""
+"""Reading a client's WebSocket frames and framing answers, beside websockets and wsproto.
+
+Both have a layer without I/O. picows has none: it reads and writes on a transport itself.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +13,32 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 from websockets.frames import Frame, Opcode
 from websockets.protocol import SERVER, Protocol
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import BytesMessage, TextMessage
 
 MAX_SIZE = 16 * 1024 * 1024
 
 CHAT_TEXT = "message 0042 of a chat, 32 bytes"
 JSON_TEXT = '{"id": 42, "name": "Jürgen", "ok": true}' * 25
+LONG_JSON_TEXT = JSON_TEXT * 4
 PICTURE = bytes(range(256)) * 256
+LARGE_PICTURE = PICTURE * 16
 
 # As they are sent: opcode and payload, masked.
 MESSAGES = {
     "text_32b": (Opcode.TEXT, CHAT_TEXT.encode()),
     "text_1kib": (Opcode.TEXT, JSON_TEXT.encode()),
+    "text_4kib": (Opcode.TEXT, LONG_JSON_TEXT.encode()),
     "binary_64kib": (Opcode.BINARY, PICTURE),
+    "binary_1mib": (Opcode.BINARY, LARGE_PICTURE),
 }
-ANSWERS = {"text_32b": CHAT_TEXT, "text_1kib": JSON_TEXT, "binary_64kib": PICTURE}
+ANSWERS: dict[str, str | bytes] = {
+    "text_32b": CHAT_TEXT,
+    "text_1kib": JSON_TEXT,
+    "text_4kib": LONG_JSON_TEXT,
+    "binary_64kib": PICTURE,
+    "binary_1mib": LARGE_PICTURE,
+}
 
 # What a socket gives in one read.
 READ_BYTES = 65536
@@ -52,6 +67,18 @@ def bench_ws_read_websockets(benchmark: BenchmarkFixture, name: str) -> None:
     benchmark(make_feeder(read, name))
 
 
+@pytest.mark.parametrize("name", MESSAGES)
+def bench_ws_read_wsproto(benchmark: BenchmarkFixture, name: str) -> None:
+    connection = Connection(ConnectionType.SERVER)
+
+    def read(data: bytes) -> None:
+        connection.receive_data(data)
+        for _ in connection.events():
+            pass
+
+    benchmark(make_feeder(read, name))
+
+
 @pytest.mark.parametrize("name", ANSWERS)
 def bench_ws_frame(benchmark: BenchmarkFixture, impl: SimpleNamespace, name: str) -> None:
     answer: Any = ANSWERS[name]
@@ -69,6 +96,14 @@ def bench_ws_frame_websockets(benchmark: BenchmarkFixture, name: str) -> None:
         return Frame(Opcode.BINARY, answer).serialize(mask=False)
 
     benchmark(frame)
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def bench_ws_frame_wsproto(benchmark: BenchmarkFixture, name: str) -> None:
+    connection = Connection(ConnectionType.SERVER)
+    answer = ANSWERS[name]
+    event = TextMessage if isinstance(answer, str) else BytesMessage
+    benchmark(lambda: connection.send(event(data=answer)))
 
 
 def make_feeder(feed: Callable[[bytes], Any], name: str) -> Callable[[], None]:

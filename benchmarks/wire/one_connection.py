@@ -21,6 +21,7 @@ class FakeTransport(asyncio.Transport):
 
     def __init__(self) -> None:
         super().__init__({"peername": ("127.0.0.1", 50000), "sockname": ("127.0.0.1", 8000)})
+        self.is_lost = False
         self.writes = 0
         self.last_written = b""
         self.protocol: asyncio.Protocol
@@ -38,7 +39,14 @@ class FakeTransport(asyncio.Transport):
     def is_closing(self) -> bool:
         return False
 
+    def lose(self) -> None:
+        """The client leaves."""
+        self.is_lost = True
+        self.protocol.connection_lost(None)
+
     def close(self) -> None:
+        if self.is_lost:
+            return
         raise ConnectionError(f"the server closed the connection after {self.last_written!r}")
 
     abort = close
@@ -92,14 +100,20 @@ class Client:
 
 
 def make_asgiserve_protocol(app: App) -> asyncio.Protocol:
-    """asgiserve's connection with default limits, of the column that ASGISERVE_SPEEDUPS says."""
-    from asgiserve._twins import context, http1_connection
+    """asgiserve's connection of the column that ASGISERVE_SPEEDUPS says."""
+    from asgiserve import _twins
+
+    return make_column_protocol(_twins, app)
+
+
+def make_column_protocol(modules: Any, app: App) -> asyncio.Protocol:
+    """asgiserve's connection with default limits; *modules* has those of one column."""
     from asgiserve.config import Config
 
     config = Config(app, access_log=False)
-    return http1_connection.Http1Connection(
-        context.WorkerContext(app, config, asyncio.get_running_loop())
-    )
+    worker = modules.context.WorkerContext(app, config, asyncio.get_running_loop())
+    protocol: asyncio.Protocol = modules.http1_connection.Http1Connection(worker)
+    return protocol
 
 
 def make_uvicorn_protocol(app: App) -> asyncio.Protocol:
