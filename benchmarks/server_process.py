@@ -38,6 +38,7 @@ class ServerProcess:
         environment: variables added to this process's.
         cores: the CPU cores it is pinned to; None leaves it to the kernel.
         discard_output: send its output to /dev/null, not to a file that is shown when it fails.
+        patience: how many times the usual time it may take to start and to stop.
     """
 
     def __init__(
@@ -48,9 +49,12 @@ class ServerProcess:
         environment: Mapping[str, str] | None = None,
         cores: Sequence[int] | None = None,
         discard_output: bool = False,
+        patience: int = 1,
     ) -> None:
         pin = [] if cores is None else ["taskset", "-c", ",".join(map(str, cores))]
         self.port = port
+        self.start_timeout_s = START_TIMEOUT_S * patience
+        self.stop_timeout_s = STOP_TIMEOUT_S * patience
         self.output = None if discard_output else tempfile.TemporaryFile()  # noqa: SIM115
         self.process = subprocess.Popen(
             [*pin, *command],
@@ -82,9 +86,9 @@ class ServerProcess:
         """Return once the port takes connections.
 
         Raises:
-            ServerError: it ended, or took longer than START_TIMEOUT_S.
+            ServerError: it ended, or took longer than it may.
         """
-        deadline_s = time.monotonic() + START_TIMEOUT_S
+        deadline_s = time.monotonic() + self.start_timeout_s
         while time.monotonic() < deadline_s:
             if self.process.poll() is not None:
                 raise ServerError(f"exit status {self.process.returncode}: {self.read_output()}")
@@ -94,14 +98,14 @@ class ServerProcess:
                 time.sleep(0.05)
             else:
                 return
-        raise ServerError(f"not listening after {START_TIMEOUT_S} s: {self.read_output()}")
+        raise ServerError(f"not listening after {self.start_timeout_s} s: {self.read_output()}")
 
     def stop(self) -> None:
         """Ask it to end, then make its whole session end."""
         if self.process.poll() is None:
             self.process.terminate()
         try:
-            self.process.wait(STOP_TIMEOUT_S)
+            self.process.wait(self.stop_timeout_s)
         except subprocess.TimeoutExpired:
             pass
         for pid in self.find_pids():

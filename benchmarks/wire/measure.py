@@ -33,6 +33,8 @@ __all__ = ["DIFFERENCE", "FORMS", "Subject", "count_harness", "count_per_request
 SHORT_RUN = 256
 LONG_RUN = 2304
 DIFFERENCE = LONG_RUN - SHORT_RUN
+# Callgrind makes a server many times slower, and the machine may be busy beside it.
+PATIENCE = 8
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,9 @@ def run_server(
         app="benchmarks.apps.raw:hello", port=port, key_files=key_files
     )
     environment = {**subject.contender.environment, **callgrind.ENVIRONMENT}
+    watched = callgrind.wrap_command(command, folder)
     with (
-        ServerProcess(callgrind.wrap_command(command, folder), port, environment=environment),
+        ServerProcess(watched, port, environment=environment, patience=PATIENCE),
         ExitStack() as stack,
     ):
         clients = [stack.enter_context(connect(port, key_files)) for _ in range(connections)]
@@ -117,7 +120,7 @@ def run_server(
 
 def connect(port: int, key_files: KeyFiles | None) -> socket.socket:
     """Connect to 127.0.0.1, by TLS to a server that has *key_files*."""
-    client = socket.create_connection(("127.0.0.1", port), timeout=60)
+    client = socket.create_connection(("127.0.0.1", port), timeout=60 * PATIENCE)
     if key_files is None:
         return client
     context = ssl.create_default_context(cafile=key_files.certificate)
