@@ -1,0 +1,1 @@
+"""What no release may make dearer: a candidate's figures beside a baseline's."""
