@@ -23,6 +23,14 @@ cdef bint equals_ignoring_case(
     const unsigned char* p, Py_ssize_t size, const char* lower, Py_ssize_t lower_size
 ) noexcept
 
+cdef inline void trim(const unsigned char** p, const unsigned char** end) noexcept:
+    """Leave out whitespace at both ends (RFC 9110 section 5.5)."""
+    while p[0] != end[0] and (p[0][0] == 32 or p[0][0] == 9):
+        p[0] += 1
+    while p[0] != end[0] and (end[0][-1] == 32 or end[0][-1] == 9):
+        end[0] -= 1
+
+
 cpdef bytes lower_name(bytes name)
 cpdef bint is_token(bytes data)
 cpdef bint is_field_value(bytes data)

@@ -4,7 +4,7 @@
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.ref cimport PyObject
 from libc.stdint cimport int64_t, uint32_t
-from libc.string cimport memset
+from libc.string cimport memchr, memset
 
 import re
 from ipaddress import IPv6Address
@@ -229,10 +229,21 @@ cpdef bint is_valid_host(bytes value):
 cpdef bint has_list_member(bytes value, bytes member):
     """Whether the comma-separated list *value* has *member*, in any case (RFC 9110 section 5.6.1).
     """
-    lower = value.lower()
-    if lower == member:
-        return True
-    return member in lower and any([part.strip(b" \t") == member for part in lower.split(b",")])
+    cdef const unsigned char* p = <const unsigned char*>PyBytes_AS_STRING(value)
+    cdef const unsigned char* end = p + PyBytes_GET_SIZE(value)
+    cdef const unsigned char* comma
+    cdef const unsigned char* part_end
+    while True:
+        comma = <const unsigned char*>memchr(p, 44, end - p)
+        part_end = end if comma is NULL else comma
+        trim(&p, &part_end)
+        if equals_ignoring_case(
+            p, part_end - p, PyBytes_AS_STRING(member), PyBytes_GET_SIZE(member)
+        ):
+            return True
+        if comma is NULL:
+            return False
+        p = comma + 1
 
 
 fill_tables()

@@ -17,6 +17,7 @@ from asgiserve._speedups.header_fields cimport (
     find_name,
     has_list_member,
     is_plain_host,
+    trim,
 )
 from asgiserve._speedups.http1_section cimport Field, Section
 from asgiserve._speedups.llhttp cimport F_CHUNKED, F_CONTENT_LENGTH, HTTP_HEAD, llhttp_t
@@ -162,11 +163,3 @@ cdef list read_fields(const Section* section, const char* base):
         trim(&p, &end)
         fields.append((name, PyBytes_FromStringAndSize(<const char*>p, end - p)))
     return fields
-
-
-cdef inline void trim(const unsigned char** p, const unsigned char** end) noexcept:
-    """Leave out whitespace at both ends (RFC 9110 section 5.5)."""
-    while p[0] != end[0] and (p[0][0] == 32 or p[0][0] == 9):
-        p[0] += 1
-    while p[0] != end[0] and (end[0][-1] == 32 or end[0][-1] == 9):
-        end[0] -= 1

@@ -98,4 +98,7 @@ def has_list_member(value: bytes, member: bytes) -> bool:
     lower = value.lower()
     if lower == member:
         return True
-    return member in lower and any(part.strip(b" \t") == member for part in lower.split(b","))
+    # Not ``in``, which takes an exception to see that *member* is no integer.
+    if lower.find(member) < 0:
+        return False
+    return any(part.strip(b" \t") == member for part in lower.split(b","))
