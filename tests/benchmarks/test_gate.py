@@ -196,3 +196,22 @@ def test_figure_that_an_older_tree_lacks_is_named_and_fails_nothing(capsys):
 def test_nothing_is_compared_with_a_tree_that_has_none_of_the_figures():
     comparisons = compare(["a", "b"], "instructions", {}, {"a": 1.0, "b": 1.0})
     assert gate.conclude(comparisons, needs_baseline=False) == gate.NOTHING_COMPARED
+
+
+def test_gate_against_a_revision_fails_on_a_time_unless_it_is_fast(monkeypatch, capsys):
+    monkeypatch.setattr(gate, "find_revision", lambda name: "c0ffee" * 7)
+    monkeypatch.setattr(gate, "extract_revision", lambda commit, folder: None)
+    monkeypatch.setattr(gate, "copy_checkout", lambda folder: None)
+    monkeypatch.setattr(gate, "build_side", lambda tree, folder: folder.name)
+    monkeypatch.setattr(gate, "describe", lambda side: f"built as {side}")
+    monkeypatch.setattr(gate, "count_side", lambda side, names: dict.fromkeys(names, 1000.0))
+    monkeypatch.setattr(
+        gate.times, "time_sides", lambda *sides: ({"bench_a": 100.0}, {"bench_a": 106.0})
+    )
+    monkeypatch.setattr(gate.shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert gate.main(["--against", "1.0", "--fast"]) == gate.PASSED
+    assert "bench_a" not in capsys.readouterr().out
+    assert gate.main(["--against", "1.0"]) == gate.FAILED
+    out = capsys.readouterr().out
+    assert "FAIL  bench_a: baseline 100, now 106 ns, ratio 1.060" in out
+    assert "built as baseline" in out
