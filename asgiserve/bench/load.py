@@ -252,7 +252,11 @@ def main() -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     order = pickle.load(sys.stdin.buffer)
     threading.Thread(target=end_with_parent, daemon=True).start()
-    result = Load(order).run()
-    print(json.dumps(asdict(result)), flush=True)
+    try:
+        result = Load(order).run()
+        print(json.dumps(asdict(result)), flush=True)
+    except BrokenPipeError:
+        # Nobody reads it any more: the thread has not come to see it yet.
+        os._exit(1)
     # The owner has all that it wants; what is still open ends here.
     os._exit(0)
