@@ -21,7 +21,10 @@ def test_server_process_reads_a_running_server_and_stops_it():
     assert server.find_pids() == []
 
 
-@pytest.mark.skipif(shutil.which("taskset") is None, reason="needs taskset")
+@pytest.mark.skipif(
+    shutil.which("taskset") is None or not hasattr(os, "sched_getaffinity"),
+    reason="needs taskset, and a Python that tells cores: PyPy does not",
+)
 def test_server_process_is_pinned_to_its_cores():
     port = find_free_port()
     cores = sorted(os.sched_getaffinity(0))[:2]

@@ -67,7 +67,8 @@ def check_burning(figures):
     # Four requests are under way at either end of the time measured.
     assert cpu["total"] > 2000
     assert cpu["application"] > 1500
-    assert figures["application_share"] > 0.7
+    # The server's part is larger where it is neither compiled nor warm.
+    assert figures["application_share"] > 0.5
     return cpu
 
 
