@@ -67,8 +67,9 @@ def check_burning(figures):
     # Four requests are under way at either end of the time measured.
     assert cpu["total"] > 2000
     assert cpu["application"] > 1500
-    # The server's part is larger where it is neither compiled nor warm.
-    assert figures["application_share"] > 0.5
+    # PyPy compiles meanwhile, which is nobody's time.
+    if sys.implementation.name == "cpython":
+        assert figures["application_share"] > 0.5
     return cpu
 
 
