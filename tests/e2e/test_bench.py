@@ -75,7 +75,7 @@ def check_burning(figures):
 
 def test_time_of_a_requests_tasks_is_the_applications(measure, column):
     cpu = check_burning(measure("burning_site:app", "--path", "/tasks"))
-    assert cpu["application_threads"] < 1000
+    assert cpu["application_threads"] < cpu["application"] / 2
 
 
 @one_column
