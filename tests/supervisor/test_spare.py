@@ -32,7 +32,7 @@ def fd() -> Iterator[int]:
         yield file.fileno()
 
 
-def test_nobody_waits_before_somebody_is_asked_to(spare, fd):
+def test_nobody_waits_before_somebody_is_asked_to(spare):
     assert spare.pids == set()
     assert spare.take([]) is None
 
