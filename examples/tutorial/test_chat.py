@@ -8,20 +8,20 @@ from websockets.sync.client import connect
 
 
 @pytest.fixture(scope="module")
-def url():
-    """The address of a server that runs while the tests of this file do."""
+def server():
+    """A server that runs while the tests of this file do."""
     with serve(app) as server:
-        yield server.url.rstrip("/")
+        yield server
 
 
-def test_page_opens_the_websocket(url):
-    answer = httpx.get(url)
+def test_page_opens_the_websocket(server):
+    answer = httpx.get(server.url)
     assert answer.status_code == 200
     assert "/chat" in answer.text
 
 
-def test_members_hear_each_other(url):
-    address = url.replace("http", "ws", 1) + "/chat"
+def test_members_hear_each_other(server):
+    address = f"{server.websocket_url}/chat"
     with connect(address) as first, connect(address) as second:
         first.send("Hello")
         assert first.recv(timeout=5) == "Hello"

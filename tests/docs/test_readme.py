@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from asgiserve.cli import make_command
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+from .pages import ROOT
+
+README = (ROOT / "README.md").read_text()
 
 
 def test_readme_names_every_option_and_no_other():

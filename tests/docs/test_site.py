@@ -10,18 +10,16 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
-import yaml
 
 from asgiserve.bench.command import command as bench
 from asgiserve.cli import make_command
 from asgiserve.config import OPTIONS
 
-ROOT = Path(__file__).parent.parent
-DOCS = ROOT / "docs"
-PAGES = sorted(DOCS.glob("*.md"))
+from .pages import DOCS, ROOT, find_pages, read_navigation
+
+PAGES = find_pages()
 
 
 def load_generator() -> ModuleType:
@@ -33,13 +31,6 @@ def load_generator() -> ModuleType:
     return module
 
 
-def pages_of(nav: Any) -> list[str]:
-    if isinstance(nav, str):
-        return [nav]
-    entries = nav.values() if isinstance(nav, dict) else nav
-    return [page for entry in entries for page in pages_of(entry)]
-
-
 def test_tables_of_options_are_those_of_the_command() -> None:
     page = (DOCS / "options.md").read_text()
     assert load_generator().make_page(page) == page, "run python docs/gen_options.py"
@@ -48,8 +39,7 @@ def test_tables_of_options_are_those_of_the_command() -> None:
 
 
 def test_every_page_is_in_the_navigation_once() -> None:
-    nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
-    assert sorted(pages_of(nav)) == [page.name for page in PAGES]
+    assert sorted(read_navigation()) == [page.relative_to(DOCS).as_posix() for page in PAGES]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -73,5 +63,5 @@ def test_site_is_built_without_a_warning(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert "WARNING" not in result.stderr
     for page in PAGES:
-        target = "index.html" if page.stem == "index" else f"{page.stem}/index.html"
-        assert (tmp_path / target).is_file()
+        folder = tmp_path / page.relative_to(DOCS).parent
+        assert (folder / ("" if page.stem == "index" else page.stem) / "index.html").is_file()
