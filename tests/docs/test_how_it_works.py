@@ -25,7 +25,9 @@ def texts_of(image: str) -> list[str]:
 
 def test_drawing_of_the_layers_has_every_package_and_twin() -> None:
     names = set(re.findall(r"\w+/?", " ".join(texts_of("layers.svg"))))
-    packages = {name for name in LAYERS if (ROOT / "asgiserve" / name).is_dir()}
+    # The uppermost layer is drawn in a few words.
+    below_top = {name for name, layer in LAYERS.items() if layer < max(LAYERS.values())}
+    packages = {name for name in below_top if (ROOT / "asgiserve" / name).is_dir()}
     assert packages <= {name.rstrip("/") for name in names if name.endswith("/")}
     modules = {name for name in names if not name.endswith("/")}
     assert TWINNED.keys() <= modules

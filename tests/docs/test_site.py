@@ -65,3 +65,4 @@ def test_site_is_built_without_a_warning(tmp_path: Path) -> None:
     for page in PAGES:
         folder = tmp_path / page.relative_to(DOCS).parent
         assert (folder / ("" if page.stem == "index" else page.stem) / "index.html").is_file()
+    assert "Keep a Changelog" in (tmp_path / "changelog" / "index.html").read_text()
