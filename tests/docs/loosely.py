@@ -17,8 +17,10 @@ VARIABLE = (
     (r"\b(pid|process|Worker) \d+", r"\1 N"),
     # The port of a client.
     (r"(127\.0\.0\.1|localhost):\d{5}\b", r"\1:PORT"),
+    (r"\b\d[\d,]*, \d[\d,]* per second", "N, N per second"),
+    (r"\b(\d{3}): [\d,]+$", r"\1: N"),
     (r"\b\d{1,3}(,\d{3})+\b|\b\d{4,}\b", "N"),
-    (r"\b\d+(\.\d+)?(?=( ?(ms|µs|us|s|per second)\b|%))", "N"),
+    (r"\b\d+(\.\d+)?( ?(ms|µs|us|s)\b|%)", "N"),
     (r"[ \t]+", " "),
 )
 ANYTHING = "..."

@@ -104,7 +104,7 @@ class Reader:
         self.save(name, source)
         if re.search(r"^ *(?:async )?def test_", source, re.MULTILINE):
             self._run_command(f"python -m pytest -q {name}", [])
-        elif re.search(r"asgiserve\.run\(|\.serve\(\)", source):
+        elif re.search(r"\b(?:asgiserve|uvicorn)\.run\(|\.serve\(\)", source):
             self.start_server([sys.executable, name], [])
         else:
             self._run_command(f"python {name}", [])

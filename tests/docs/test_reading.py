@@ -25,6 +25,8 @@ STARTED = "INFO:     2026-11-27 01:04:40 asgiserve 0.1.0 serves http://127.0.0.1
         (STARTED, STARTED.replace("2026-11-27 01:04:40", "2027-01-01 00:00:00")),
         ("2 passed in 0.42s", "2 passed in 12.1s"),
         ("requests  6,323, 1,264 per second", "requests 12345, 932 per second"),
+        ("p50 12.41 ms, 82%", "p50 985 µs, 7%"),
+        ("answers 200: 6,323", "answers 200: 17"),
         ("pid 4711 ended", "pid 1 ended"),
         ("first\n...\nlast", "first\nlast"),
         ("first\n...\nlast", "first\nsecond\nthird\nlast"),
