@@ -11,6 +11,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ STARTS_A_SERVER = re.compile(
     r"^(?:\w+=\S+ )*(?:asgiserve|gunicorn)\b(?!.* --(?:version|help|check-config|print-config)\b)"
     r"(?! bench | doctor)"
 )
-SAYS_ITS_PORT = re.compile(r"\b--?(?:port|uds|bind|b|fd)\b")
+SAYS_ITS_PORT = re.compile(r" --(?:port|uds|bind|fd)\b")
 URL = re.compile(r"(https?)://[\w.]+:(\d+)")
 UNIX_SOCKET = re.compile(r"\bunix:/")
 # A worker that gunicorn is just forking loses the signal to stop: it is killed after this time.
@@ -112,7 +113,7 @@ class Reader:
     def expect_log(self, lines: list[str]) -> None:
         """Wait for *lines* of the server that runs, others between them or not."""
         assert self._server is not None, "no server runs"
-        wait_until(lambda: has_lines(self._read_log(), lines), f"{lines} in {self._read_log()}")
+        self._wait_until(lambda: has_lines(self._read_log(), lines), f"{lines} in the log")
 
     def start_server(self, command: list[str], shown: list[str]) -> None:
         """Start a server, which has to answer, in the place of the one that runs."""
@@ -131,7 +132,7 @@ class Reader:
                 preexec_fn=die_with_parent,
                 start_new_session=True,
             )
-        wait_until(self._has_answered, f"an answer; the log is {self._log}")
+        self._wait_until(self._has_answered, "an answer")
         self.expect_log(shown)
 
     def stop_server(self) -> None:
@@ -147,6 +148,13 @@ class Reader:
         self._server = None
 
     # --- details ----------------------------------------------------------------------------------
+
+    def _wait_until(self, condition: Callable[[], bool], subject: str) -> None:
+        """As `wait_until`, with the server's log where it was in vain."""
+        try:
+            wait_until(condition, subject)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self._read_log()}") from None
 
     def _run_command(self, command: str, shown: list[str]) -> None:
         for program in OTHER_PROGRAMS:
@@ -180,7 +188,7 @@ class Reader:
         assert self._server is not None
         log = self._log.read_text()
         if (status := self._server.poll()) is not None:
-            assert status == 0, f"the server ended with {status}:\n{log}"
+            assert status == 0, f"the server ended with {status}"
             return True
         if UNIX_SOCKET.search(log):
             return True
