@@ -56,6 +56,9 @@ class Reader:
         self._environment = {**environment_of(column), **environment}
         self._log = folder.parent / f"{folder.name}.log"
         self._server: subprocess.Popen[bytes] | None = None
+        # What the server that runs was started by; empty since a file was saved.
+        self._served: list[str] = []
+        self._has_untried_tests = False
         self._install()
 
     def _install(self) -> None:
@@ -89,6 +92,10 @@ class Reader:
         path = self._cwd / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(self._ports.replace_in(text))
+        self._served = []
+        if path.suffix == ".py":
+            compile(text, name, "exec", dont_inherit=True)
+            self._has_untried_tests |= path.name.startswith("test_")
 
     def type_transcript(self, transcript: str) -> None:
         """Type the commands of a console, which have to print what stands below each."""
@@ -110,14 +117,24 @@ class Reader:
         else:
             self._run_command(f"python {name}", [])
 
+    def finish(self) -> None:
+        """Run the tests that the pages only showed, and stop the server."""
+        if self._has_untried_tests:
+            self._run_command("python -m pytest -q", [])
+        self.stop_server()
+
     def expect_log(self, lines: list[str]) -> None:
         """Wait for *lines* of the server that runs, others between them or not."""
         assert self._server is not None, "no server runs"
         self._wait_until(lambda: has_lines(self._read_log(), lines), f"{lines} in the log")
 
     def start_server(self, command: list[str], shown: list[str]) -> None:
-        """Start a server, which has to answer, in the place of the one that runs."""
+        """Start a server, which has to answer, in the place of another one that runs."""
+        if command == self._served:
+            self.expect_log(shown)
+            return
         self.stop_server()
+        self._served = command
         environment = dict(self._environment)
         if not SAYS_ITS_PORT.search(command[-1]):
             environment["ASGISERVE_PORT"] = self._ports[DEFAULT]
@@ -160,6 +177,7 @@ class Reader:
         for program in OTHER_PROGRAMS:
             if re.search(rf"(^|[|&(] ?){program}\b", command) and shutil.which(program) is None:
                 pytest.skip(f"{program} is not installed")
+        self._has_untried_tests &= "pytest" not in command
         # A `cd` holds for what follows.
         cwd_file = self._folder.parent / f"{self._folder.name}.cwd"
         script = f"{self._ports.replace_in(command)}\nstatus=$?; pwd >{cwd_file}; exit $status"

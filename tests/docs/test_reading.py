@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from .pages import parse_blocks
 from .ports import Ports
 from .reader import Reader, split_transcript
 from .requirements import check_pip
+
+unix = pytest.mark.skipif(sys.platform == "win32", reason="the commands are for a unix shell")
 
 STARTED = "INFO:     2026-11-27 01:04:40 asgiserve 0.1.0 serves http://127.0.0.1:8000"
 
@@ -91,11 +94,31 @@ def test_package_that_nobody_knows_is_a_mistake() -> None:
             check_pip(f"pip install {word}")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the commands are for a unix shell")
-def test_command_that_fails_is_a_mistake_unless_its_error_is_shown(tmp_path: Path) -> None:
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[Reader]:
     folder = tmp_path / "site"
     folder.mkdir()
     reader = Reader(folder, COLUMNS[-1])
+    yield reader
+    reader.close()
+
+
+@unix
+def test_file_of_python_that_is_none_is_a_mistake(reader: Reader) -> None:
+    reader.save("a.py", "x = 1")
+    with pytest.raises(SyntaxError):
+        reader.save("b.py", "await x")
+
+
+@unix
+def test_tests_that_a_page_only_shows_are_run(reader: Reader) -> None:
+    reader.save("test_a.py", "def test_a():\n    assert False\n")
+    with pytest.raises(AssertionError, match="1 failed"):
+        reader.finish()
+
+
+@unix
+def test_command_that_fails_is_a_mistake_unless_its_error_is_shown(reader: Reader) -> None:
     error = "asgiserve: error: it is broken"
     reader.type_transcript(
         f"$ echo '{error}' && false\n{error}\n$ mkdir inner && cd inner\n$ cd ..\n"
