@@ -55,7 +55,8 @@ def assert_all_hear(members, text):
 
 def unit_setting(name):
     """The only value of *name* in the service's unit."""
-    (value,) = re.findall(rf"^{name}=(.*)$", (FOLDER / "chat.service").read_text(), re.M)
+    text = (FOLDER / "chat.service").read_text().replace("\\\n", "")
+    (value,) = re.findall(rf"^{name}=(.*)$", text, re.M)
     return value
 
 
