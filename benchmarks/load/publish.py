@@ -14,7 +14,13 @@ from typing import Any
 
 from benchmarks.load.charts import draw, make_charts
 from benchmarks.load.counts import Latency
-from benchmarks.load.report import Results, format_markdown
+from benchmarks.load.footprint import Footprint
+from benchmarks.load.report import (
+    Footprints,
+    Results,
+    format_markdown,
+    tabulate_footprints,
+)
 from benchmarks.load.rounds import Measured, Plan
 
 __all__ = ["BEGIN", "END", "publish", "read_document"]
@@ -46,7 +52,14 @@ TITLES = {
     "ws-echo-64k-c8": "echo of 64 KiB, 8 connections",
     "ws-echo-json-1k-deflate-c64": "echo of 1 KiB of JSON, compressed",
 }
-SECTIONS = {"http1-tls-": "TLS", "http1-": "HTTP", "ws-": "WebSocket"}
+# The headings of charts, by what their names begin with.
+SECTIONS = {
+    "cpu-http1-tls-": "TLS",
+    "cpu-http1-": "HTTP",
+    "cpu-ws-": "WebSocket",
+    "latency-": "Latency",
+    "footprint-": "Start and memory",
+}
 
 # The README has room for some of both.
 README_HTTP = (
@@ -78,10 +91,10 @@ def publish(document: dict[str, Any], root: Path) -> list[Path]:
     Raises:
         ValueError: one of the files has no place for it.
     """
-    results, plan, machine = read_document(document)
+    results, footprints, plan, machine = read_document(document)
     readme, page, charts = root / "README.md", root / "docs/performance.md", root / "docs/charts"
     texts = {
-        readme: put_between_marks(readme, format_readme(results, plan, machine)),
+        readme: put_between_marks(readme, format_readme(results, footprints, plan, machine)),
         page: put_between_marks(page, format_page(document)),
     }
     charts.mkdir(exist_ok=True)
@@ -94,7 +107,9 @@ def publish(document: dict[str, Any], root: Path) -> list[Path]:
     return list(texts)
 
 
-def read_document(document: dict[str, Any]) -> tuple[Results, Plan, dict[str, str]]:
+def read_document(
+    document: dict[str, Any],
+) -> tuple[Results, Footprints, Plan, dict[str, str]]:
     """Read what `report.format_document` wrote."""
     results = {
         scenario: {
@@ -105,7 +120,8 @@ def read_document(document: dict[str, Any]) -> tuple[Results, Plan, dict[str, st
         }
         for scenario, row in document["scenarios"].items()
     }
-    return results, Plan(**document["plan"]), document["machine"]
+    footprints = {server: Footprint(**cell) for server, cell in document["footprints"].items()}
+    return results, footprints, Plan(**document["plan"]), document["machine"]
 
 
 def put_between_marks(file: Path, text: str) -> str:
@@ -124,19 +140,20 @@ def title_of(scenario: str) -> str:
 
 def format_page(document: dict[str, Any]) -> str:
     """Write the charts, section by section, and all figures below them."""
-    results, plan, machine = read_document(document)
+    results, footprints, plan, machine = read_document(document)
     sections: dict[str, list[str]] = {}
     for chart in make_charts(document):
-        prefix = next(each for each in SECTIONS if chart.title.startswith(each))
-        heading = "Latency" if chart.name.startswith("latency-") else SECTIONS[prefix]
+        heading = next(SECTIONS[each] for each in SECTIONS if chart.name.startswith(each))
         image = f"![{title_of(chart.title)}](charts/{chart.name}.svg)"
         sections.setdefault(heading, []).append(image)
     parts = [f"## {heading}\n\n" + "\n\n".join(images) for heading, images in sections.items()]
-    tables = format_markdown(results, plan, machine, BASELINE)
+    tables = format_markdown(results, footprints, plan, machine, BASELINE)
     return "\n\n".join([*parts, "## All figures", tables])
 
 
-def format_readme(results: Results, plan: Plan, machine: Mapping[str, str]) -> str:
+def format_readme(
+    results: Results, footprints: Footprints, plan: Plan, machine: Mapping[str, str]
+) -> str:
     """Write the README's tables, and what they were made with."""
     servers = {server for row in results.values() for server in row}
     versions = ", ".join(
@@ -157,6 +174,7 @@ def format_readme(results: Results, plan: Plan, machine: Mapping[str, str]) -> s
             results,
             servers - {"asgiserve-pure-asyncio", "uvicorn-h11-asyncio"},
         ),
+        "\n".join(tabulate_footprints(footprints)) if footprints else "",
     ]
     return "\n\n".join([*filter(None, tables), made])
 

@@ -11,7 +11,7 @@ from benchmarks.load.footprint import FOOTPRINT, IDLE_CONNECTIONS, Footprint
 from benchmarks.load.rounds import Measured, Plan
 from benchmarks.machine import format_header
 
-__all__ = ["Footprints", "Results", "format_document", "format_markdown"]
+__all__ = ["Footprints", "Results", "format_document", "format_markdown", "tabulate_footprints"]
 
 Results = dict[str, dict[str, Measured]]
 Footprints = dict[str, Footprint]
@@ -158,11 +158,19 @@ def format_latency_row(server: str, measured: Measured) -> str:
 
 def format_footprints(footprints: Footprints) -> list[str]:
     """Write a server a row: what its start and its memory came to."""
-    lines = [
+    return [
         f"`{FOOTPRINT}`, medians: time and CPU time from the command to the first answer,",
         "anonymous resident memory then, and what each of "
         f"{IDLE_CONNECTIONS:,} idle connections adds.",
         "",
+        *tabulate_footprints(footprints),
+        "",
+    ]
+
+
+def tabulate_footprints(footprints: Footprints) -> list[str]:
+    """Write the table alone."""
+    lines = [
         "| server | first answer, ms | CPU time, ms | memory, MiB | idle connection, KiB |",
         f"|---|{'---:|' * 4}",
     ]
@@ -176,7 +184,7 @@ def format_footprints(footprints: Footprints) -> list[str]:
                 f"{footprint.median('bytes_per_idle') / 1024:,.1f}",
             ]
         lines.append(f"| {server} | {' | '.join(cells)} |")
-    return [*lines, ""]
+    return lines
 
 
 def list_failures(footprints: Footprints) -> list[str]:

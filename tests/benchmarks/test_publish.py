@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.load.counts import Latency
+from benchmarks.load.footprint import Footprint
 from benchmarks.load.publish import (
     BEGIN,
     END,
@@ -48,10 +49,12 @@ RESULTS = {
     },
 }
 
+FOOTPRINTS = {"asgiserve": Footprint([0.2, 0.2], [0.1, 0.1], [2**24, 2**24], [3072.0, 3072.0])}
+
 
 @pytest.fixture
 def document():
-    return json.loads(json.dumps(format_document(RESULTS, PLAN, MACHINE)))
+    return json.loads(json.dumps(format_document(RESULTS, FOOTPRINTS, PLAN, MACHINE)))
 
 
 @pytest.fixture
@@ -80,6 +83,10 @@ def test_readme_has_the_figures_in_words_with_ratios_and_the_best_in_bold(root, 
         "|---|---:|---:|---:|---:|",
         "| echo of 1 KiB of JSON, compressed | **20.0** | 30.0 | - | does not compress |",
         "",
+        "| server | first answer, ms | CPU time, ms | memory, MiB | idle connection, KiB |",
+        "|---|---:|---:|---:|---:|",
+        "| asgiserve | 200 | 100 | 16.0 | 3.0 |",
+        "",
         "Measured 2030-01-02 03:04 UTC by `python -m benchmarks.load` (2 rounds of 1 s) on a cpu, "
         "with CPython 3.13.0, uvicorn 1. Machines drift, so trust the ratios.",
     ]
@@ -95,12 +102,15 @@ def test_page_has_the_charts_of_the_run_and_no_other(root, document):
         ("bare ASGI, 13 bytes, at a fixed rate", "latency-http1-get-13b-c64-rate"),
         ("TLS, 13 bytes", "cpu-http1-tls-get-13b-c64"),
         ("echo of 1 KiB of JSON, compressed", "cpu-ws-echo-json-1k-deflate-c64"),
+        ("From the command to the first answer", "footprint-start-s"),
+        ("Memory of one worker, all its processes, without load", "footprint-resident-bytes"),
+        ("Memory of an idle connection", "footprint-bytes-per-idle"),
     ]
     charts = root / "docs" / "charts"
     assert {chart.stem for chart in charts.iterdir()} == {name for _, name in shown}
     assert ">bare ASGI, 13 bytes<" in (charts / "cpu-http1-get-13b-c64.svg").read_text()
     assert re.findall("^## (.+)$", inside, re.M) == [
-        *("HTTP", "Latency", "TLS", "WebSocket"),
+        *("HTTP", "Latency", "TLS", "WebSocket", "Start and memory"),
         "All figures",
     ]
     assert "| `http1-get-13b-c64` | 1.0 ±0% (0.03) | 10.0 ±0% (0.25) |" in inside
@@ -124,7 +134,7 @@ def test_file_without_marks_is_a_mistake_and_nothing_is_written(root, document):
 
 
 def test_document_is_read_as_it_was_written(document):
-    assert read_document(document) == (RESULTS, PLAN, MACHINE)
+    assert read_document(document) == (RESULTS, FOOTPRINTS, PLAN, MACHINE)
 
 
 def test_every_scenario_has_a_title():
@@ -144,4 +154,4 @@ def test_command_names_what_it_wrote(root, document):
     environment = {"PYTHONPATH": ":".join([str(ROOT), *sys.path])}
     printed = subprocess.check_output(command, cwd=root, env=environment, text=True)
     assert printed.splitlines()[:2] == [str(root / "README.md"), str(root / "docs/performance.md")]
-    assert len(printed.splitlines()) == 2 + 4
+    assert len(printed.splitlines()) == 2 + 7
