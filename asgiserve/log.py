@@ -30,9 +30,13 @@ __all__ = [
 def configure_logging(config: Config) -> None:
     """Set the loggers up as *config* says; a second call replaces what the first did.
 
+    Without ``log_config`` and ``log_level`` they are the host program's, and left alone.
+
     Raises:
         ConfigError: the logging configuration cannot be read or is not valid.
     """
+    if config.log_config is None and config.log_level is None:
+        return
     logging.addLevelName(TRACE, "TRACE")
     if config.log_config is not None:
         try:
@@ -47,7 +51,8 @@ def configure_logging(config: Config) -> None:
         level = config.log_level.upper() if isinstance(config.log_level, str) else config.log_level
         for name in ("asgiserve", "asgiserve.error", "asgiserve.access"):
             logging.getLogger(name).setLevel(level)
-    if not config.access_log:
+    # Where the handlers are the host program's, it is enough that no server writes access lines.
+    if not config.access_log and config.log_config is not None:
         access_logger = logging.getLogger("asgiserve.access")
         access_logger.handlers = []
         access_logger.propagate = False
