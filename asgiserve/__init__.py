@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from asgiserve.option_parameters import takes_options
 from asgiserve.version import __version__
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ __all__ = ["Config", "Server", "__version__", "run"]
 STARTUP_FAILURE = 3
 
 
+@takes_options
 def run(app: Any, **options: Any) -> None:
     """Serve *app* until a signal stops the server.
 

@@ -9,7 +9,7 @@ TOML files are derived from it in ``config_sources`` and do not belong here.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import IO, TYPE_CHECKING, Any
 
@@ -62,7 +62,7 @@ class Config(ProcessOptions, TlsOptions):
         ConfigError: an option is unknown, has a bad value, or conflicts with another.
     """
 
-    app: Any = field(
+    app: str | Callable[..., Any] = field(
         metadata={
             "option": Option(
                 server_kinds.APP,

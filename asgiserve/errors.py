@@ -11,6 +11,7 @@ __all__ = [
     "ConfigError",
     "HttpRequestError",
     "PeerError",
+    "ShutdownError",
     "StartupError",
     "WebSocketError",
 ]
@@ -69,3 +70,7 @@ class ConfigError(AsgiserveError):
 
 class StartupError(AsgiserveError):
     """The server could not start; the command exits with status 3."""
+
+
+class ShutdownError(AsgiserveError):
+    """The application's shutdown failed, or the server did not come to its end."""

@@ -15,6 +15,13 @@ pytest.register_assert_rewrite(
     "tests.conformance.verdicts", "tests.fakes", "tests.http_responses", "tests.parser_traces"
 )
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have the plugin of asgiserve, also where it was installed before there was one."""
+    if not config.pluginmanager.has_plugin("asgiserve"):
+        config.pluginmanager.import_plugin("asgiserve.pytest_plugin")
+
+
 # How long one example takes says more of the machine than of the code.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")

@@ -32,6 +32,7 @@ LAYERS = {
             "log_formatters",
             "logging_defaults",
             "option_kinds",
+            "option_parameters",
             "options",
             "process_options",
             "server_kinds",
@@ -49,7 +50,18 @@ LAYERS = {
     "server": 4,
     "supervisor": 5,
     **dict.fromkeys(
-        ("__init__", "__main__", "bench", "cli", "command_options", "config_sources", "gunicorn"), 6
+        (
+            "__init__",
+            "__main__",
+            "bench",
+            "cli",
+            "command_options",
+            "config_sources",
+            "gunicorn",
+            "pytest_plugin",
+            "testing",
+        ),
+        6,
     ),
 }
 
