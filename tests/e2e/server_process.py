@@ -30,6 +30,7 @@ _COMPLAINT = re.compile(
     re.escape(_TRACEBACK)
     + r"|never retrieved|never awaited|Exception ignored|ResourceWarning|[Uu]nhandled exception"
 )
+_WARNING = re.compile(r"^(?:WARNING|ERROR|CRITICAL)\b.*", re.M)
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -56,6 +57,8 @@ class ServerProcess:
         self.extra_environment: dict[str, str] = {}
         self.inherited_fds: tuple[int, ...] = ()
         self.max_open_files = 0
+        # Its clients give it no reason to warn of anything.
+        self.has_calm_clients = False
         self._column = column
         self._process: subprocess.Popen[bytes] | None = None
         self._log_mark = 0
@@ -140,6 +143,8 @@ class ServerProcess:
     def complaints(self) -> list[str]:
         """The tracebacks and warnings of this test that it did not expect."""
         found = _COMPLAINT.findall(self.log_since_mark())
+        if self.has_calm_clients:
+            found += _WARNING.findall(self.log_since_mark())
         for _ in range(self._expected_tracebacks):
             if _TRACEBACK not in found:
                 return ["an expected traceback is missing"]
