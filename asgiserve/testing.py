@@ -20,7 +20,7 @@ from asgiserve.config import DEFAULTS, Config
 from asgiserve.errors import ConfigError, ShutdownError, StartupError
 from asgiserve.option_parameters import takes_options
 from asgiserve.server.server import Server
-from asgiserve.server.sockets import ADDRESS_OPTIONS, Listener
+from asgiserve.server.sockets import Listener
 
 __all__ = ["LiveServer", "ShutdownError", "StartServer", "StartupError", "serve"]
 
@@ -38,6 +38,8 @@ REFUSED = (
     *("workers", "preload", "worker_max_lifetime", "worker_max_rss", "reload"),
     *("user", "group", "umask"),
 )
+# What is listened on in place of host and port.
+OTHER_ADDRESSES = ("bind", "fd", "uds")
 # Hosts that stand for every address of the machine, and where a client finds them.
 REACHABLE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 # For what the time-outs of a shutdown do not bound.
@@ -56,8 +58,8 @@ def serve(app: Any, **options: Any) -> LiveServer:
     Raises:
         ConfigError: an option is not allowed, or makes no sense in a thread.
     """
-    if not options.keys() & set(ADDRESS_OPTIONS) - {"host"}:
-        options["port"] = 0
+    if not any(options.get(name) not in (None, (), []) for name in OTHER_ADDRESSES):
+        options.setdefault("port", 0)
     config = Config(app, **{**TEST_DEFAULTS, **options})
     for name in REFUSED:
         if getattr(config, name) not in (DEFAULTS[name], TEST_DEFAULTS.get(name)):
@@ -68,8 +70,8 @@ def serve(app: Any, **options: Any) -> LiveServer:
 class LiveServer:
     """One server and its thread; the ``with`` line starts it, and the block's end stops it.
 
-    Both wait until it is done: in ``with`` for the thread, in ``async with`` in the event loop of
-    asyncio, which goes on meanwhile. After its end it can be started again.
+    ``with`` blocks until that is done, ``async with`` awaits it, so that asyncio's event loop goes
+    on meanwhile. After its end it can be started again.
 
     Raises:
         StartupError: by the ``with`` line: the server or the application could not start. What the
@@ -186,7 +188,10 @@ class LiveServer:
         trace: TracebackType | None,
     ) -> None:
         self._ask_to_stop()
-        await asyncio.wait((asyncio.wrap_future(self._ended),), timeout=self._stop_timeout_s)
+        ended = asyncio.wrap_future(self._ended)
+        await asyncio.wait((ended,), timeout=self._stop_timeout_s)
+        # If it comes later, this event loop may be closed.
+        ended.cancel()
         self._conclude(error)
 
     def _start(self) -> Future[None]:

@@ -154,6 +154,11 @@ def test_ipv6_address_stands_in_brackets():
         pytest.skip(str(error))  # this machine has no IPv6
 
 
+def test_address_options_that_say_nothing_leave_a_free_port():
+    with serve(LiveSite(), uds=None, bind=[], fd=None) as server:
+        assert server.port not in (0, 8000)
+
+
 def test_port_of_the_options_is_taken():
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -293,6 +298,22 @@ def test_event_loop_that_is_blocked_is_named(monkeypatch):
             server.__exit__(None, None, None)
     site.is_free.set()
     wait_until(lambda: not server_threads(), "the thread to end")
+
+
+async def test_event_loop_that_is_blocked_is_named_by_the_async_form(monkeypatch):
+    monkeypatch.setattr(testing, "MARGIN_S", 0.1)
+    site = LiveSite()
+    server = serve(site, timeout_graceful_shutdown=0.1, timeout_lifespan_shutdown=0.1)
+    await server.__aenter__()
+    _reader, writer = await asyncio.open_connection(server.host, server.port)
+    writer.write(b"GET /block HTTP/1.1\r\nhost: e2e\r\n\r\n")
+    while "/block" not in site.events:  # noqa: ASYNC110 - another thread's list
+        await asyncio.sleep(0.001)
+    with pytest.raises(ShutdownError, match=r"in 'wait', .*threading\.py:\d+"):
+        await server.__aexit__(None, None, None)
+    site.is_free.set()
+    await asyncio.to_thread(wait_until, lambda: not server_threads(), "the thread to end")
+    writer.close()
 
 
 @pytest.mark.parametrize(
