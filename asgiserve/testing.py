@@ -24,15 +24,11 @@ from asgiserve.server.sockets import Listener
 
 __all__ = ["LiveServer", "ShutdownError", "StartServer", "StartupError", "serve"]
 
+# What the fixture of pytest gives: `serve`, already entered.
 StartServer: TypeAlias = "Callable[..., LiveServer]"
-
 # What differs from the defaults of `Config`: logging is the test session's, $WEB_CONCURRENCY is for
 # production, and a test that leaves a request open should not take half a minute.
-TEST_DEFAULTS: dict[str, Any] = {
-    "log_config": None,
-    "timeout_graceful_shutdown": 2.0,
-    "workers": 1,
-}
+TEST_DEFAULTS = {"log_config": None, "timeout_graceful_shutdown": 2.0, "workers": 1}
 # These would need a supervisor, or change the process of the tests for good.
 REFUSED = (
     *("workers", "preload", "worker_max_lifetime", "worker_max_rss", "reload"),
@@ -242,9 +238,7 @@ class LiveServer:
     def _find_failure(self) -> BaseException | None:
         assert self._server is not None
         if not self._ended.done():
-            return ShutdownError(
-                f"the server has not stopped in {self._stop_timeout_s:g} s: {self._find_place()}"
-            )
+            return self._describe_delay()
         failure = self._ended.result()
         lifespan = self._server.lifespan
         if failure is None and lifespan is not None and lifespan.has_failed:
@@ -252,12 +246,16 @@ class LiveServer:
             failure.__cause__ = lifespan.error
         return failure
 
-    def _find_place(self) -> str:
-        """Where the thread is."""
+    def _describe_delay(self) -> ShutdownError:
+        """The server does not end: say where its thread is, with the way there in a note."""
         assert self._thread is not None
-        frame = sys._current_frames().get(self._thread.ident or 0)
-        place = traceback.extract_stack(frame)[-1]
-        return f"its thread is in {place.name!r}, {place.filename}:{place.lineno}"
+        stack = traceback.extract_stack(sys._current_frames().get(self._thread.ident or 0))
+        place = f"{stack[-1].name!r}, {stack[-1].filename}:{stack[-1].lineno}"
+        failure = ShutdownError(
+            f"the server has not stopped in {self._stop_timeout_s:g} s: its thread is in {place}"
+        )
+        failure.add_note("".join(traceback.format_list(stack)))
+        return failure
 
     def _forget(self) -> None:
         """Be ready for the next start, once the thread has gone."""
@@ -277,14 +275,14 @@ class ThreadServer(Server):
         super().__init__(config)
         self.refuses_broken_startup = True
         self.first_address: tuple[str, int] | str | None = None
-        self._is_started = started
+        self._start_outcome = started
 
     async def startup(self, sockets: Sequence[socket.socket | Listener] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             address = self.servers[0].sockets[0].getsockname()
             self.first_address = address[:2] if isinstance(address, tuple) else os.fsdecode(address)
-            self._is_started.set_result(None)
+            self._start_outcome.set_result(None)
 
 
 def run_server(

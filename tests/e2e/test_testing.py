@@ -294,8 +294,9 @@ def test_event_loop_that_is_blocked_is_named(monkeypatch):
     with socket.create_connection((server.host, server.port)) as raw:
         raw.sendall(b"GET /block HTTP/1.1\r\nhost: e2e\r\n\r\n")
         wait_until(lambda: "/block" in site.events, "the request")
-        with pytest.raises(ShutdownError, match=r"in 'wait', .*threading\.py:\d+"):
+        with pytest.raises(ShutdownError, match=r"in 'wait', .*threading\.py:\d+") as caught:
             server.__exit__(None, None, None)
+    assert "self.is_free.wait()" in caught.value.__notes__[0]
     site.is_free.set()
     wait_until(lambda: not server_threads(), "the thread to end")
 
