@@ -307,7 +307,7 @@ def test_form_of_several_parts_arrives_whole(server, curl, seen_requests, framin
     assert seen_requests() == ["POST /echo 200"]
 
 
-def test_limited_rate_takes_the_whole_up_and_down(server, curl, seen_requests, tmp_path):
+def test_limited_rate_takes_the_whole_up_and_down(server, curl, seen_requests):
     content = os.urandom(300_000)
     output = curl.output(*("--limit-rate", "1M", "-T", "-", f"{server.url}/echo"), stdin=content)
     assert output == content
@@ -403,6 +403,7 @@ def test_each_version_of_tls_gets_the_answer(tls_server, curl, authority, option
     assert output.endswith(HELLO)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a loop that watches sockets")
 def test_proxy_protocol_of_curl_names_its_address(start_server, curl):
     options = ["--port=0", "--proxy-protocol"]
     server = start_server("-m", "asgiserve", "asgi_site:app", *options, has_calm_clients=True)
