@@ -12,7 +12,11 @@ from tests.columns import COLUMNS, load_namespace
 
 # These assert in the name of the tests, and should show as much when they fail.
 pytest.register_assert_rewrite(
-    "tests.conformance.verdicts", "tests.fakes", "tests.http_responses", "tests.parser_traces"
+    "tests.conformance.verdicts",
+    "tests.e2e.frameworks.site_checks",
+    "tests.fakes",
+    "tests.http_responses",
+    "tests.parser_traces",
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import os
 import re
@@ -22,8 +23,8 @@ from .pages import DOCS, ROOT, find_pages, read_navigation
 PAGES = find_pages()
 
 
-def load_generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("gen_options", DOCS / "gen_options.py")
+def load_generator(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -33,9 +34,72 @@ def load_generator() -> ModuleType:
 
 def test_tables_of_options_are_those_of_the_command() -> None:
     page = (DOCS / "options.md").read_text()
-    assert load_generator().make_page(page) == page, "run python docs/gen_options.py"
+    assert load_generator("gen_options").make_page(page) == page, "run python docs/gen_options.py"
     for name in OPTIONS:
         assert page.count(f"| `{name}` |") == 1, name
+
+
+def read_marks(path: Path) -> tuple[str, dict[str, bool]]:
+    """The framework that a file of tests tries, and each feature: whether it has a fault."""
+    framework, features = "", {}
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark":
+            assert isinstance(node.value, ast.Call)
+            framework = ast.literal_eval(node.value.args[0])
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name[:5] == "test_":
+            marks = [mark for mark in node.decorator_list if "mark.feature(" in ast.unparse(mark)]
+            feature, has_fault = "HTTP", False
+            for mark in marks:
+                assert isinstance(mark, ast.Call)
+                feature = ast.literal_eval(mark.args[0])
+                has_fault = bool(mark.keywords)
+            features[feature] = features.get(feature, False) or has_fault
+    return framework, features
+
+
+def read_table(page: str) -> dict[str, list[str]]:
+    """The cells of the table of frameworks, by the framework."""
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| [")]
+    return {row[0].partition("]")[0][1:]: row for row in rows}
+
+
+def test_table_of_frameworks_is_that_of_their_tests() -> None:
+    generator = load_generator("gen_frameworks")
+    page = (DOCS / "frameworks.md").read_text()
+    tried = dict(read_marks(path) for path in generator.TESTS.glob("test_*.py"))
+    table = read_table(page)
+    assert sorted(table) == sorted(tried)
+    for name, features in tried.items():
+        assert set(features) <= set(generator.FEATURES), name
+        anchor = generator.make_anchor(name)
+        section = page.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+        assert "$ asgiserve " in section, name
+        assert table[name][0].startswith(f"[{name}](#{anchor}): "), name
+        for feature, cell in zip(generator.FEATURES, table[name][1:], strict=True):
+            expected = "✓ ✓" if feature in features else "—"
+            if features.get(feature):
+                expected += f" [but](#{anchor})"
+                assert "own limit" in section, name
+            assert cell == expected, (name, feature)
+
+
+def test_table_of_frameworks_tells_what_failed() -> None:
+    generator = load_generator("gen_frameworks")
+    details = {"framework": "A (b)", "versions": "a 1", "fault": "no"}
+    results = [
+        {**details, "feature": "SSE", "column": "pure", "result": "passed"},
+        {**details, "feature": "SSE", "column": "pure", "result": "failed"},
+        {**details, "feature": "SSE", "column": "compiled", "result": "passed"},
+        {**details, "feature": "HTTP", "column": "pure", "result": "passed", "fault": "yes"},
+    ]
+    assert generator.make_row("A (b)", results).split(" | ") == [
+        "| [A (b)](#a-b): a 1",
+        "✓ [but](#a-b)",
+        *["—"] * 4,
+        "✓ ✗",
+        "—",
+        "— |",
+    ]
 
 
 def test_every_page_is_in_the_navigation_once() -> None:

@@ -128,6 +128,10 @@ class Tab:
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
+    def type(self, text: str) -> None:
+        """Type *text* into the element that has the focus."""
+        self._browser.call("Input.insertText", self._session, text=text)
+
     def close(self) -> None:
         """Close the tab."""
         self._browser.call("Target.closeTarget", targetId=self._target)

@@ -1,4 +1,4 @@
-"""A Quart application, driven by every client."""
+"""A Quart application, driven by every client. https://quart.palletsprojects.com/"""
 
 import hashlib
 import os
@@ -6,12 +6,15 @@ import os
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from .clients import Form, Upload, fetch_json
-from .raw_client import RawClient
-from .waiting import DEADLINE_S, wait_until
-from .websocket_clients import open_websocket
+from ..clients import Form, Upload, fetch_json
+from ..raw_client import RawClient
+from ..waiting import DEADLINE_S, wait_until
+from ..websocket_clients import open_websocket
+from . import site_checks
+from .packages import need
 
-pytest.importorskip("quart")
+need("quart")
+pytestmark = pytest.mark.framework("Quart", "Quart")
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +37,7 @@ def test_json_comes_back(server, client):
     assert (answer.status, answer.json) == (201, item)
 
 
+@pytest.mark.feature("upload")
 def test_multipart_upload_arrives_whole(server, client):
     content = os.urandom(700_000)
     form = Form({"note": "with a note"}, {"file": Upload("data.bin", content)})
@@ -50,6 +54,7 @@ def test_url_encoded_form_arrives(server, client):
     assert client.fetch("POST", f"{server.url}/login", body=Form(values)).json == values
 
 
+@pytest.mark.feature("streaming")
 def test_body_is_streamed_to_the_application(server, client):
     content = os.urandom(2_000_000)
     answer = client.fetch("POST", f"{server.url}/digest", body=content)
@@ -62,11 +67,13 @@ def test_body_over_the_limit_of_the_application_is_a_413(server):
         assert raw.read_answer().status == 413
 
 
+@pytest.mark.feature("streaming")
 def test_stream_arrives_whole(server, client):
     answer = client.fetch("GET", f"{server.url}/stream")
     assert answer.text.split() == [str(number) for number in range(100)]
 
 
+@pytest.mark.feature("disconnect")
 def test_client_that_leaves_cancels_the_stream(server):
     with RawClient(server.address) as leaving:
         leaving.send(b"GET /ticks HTTP/1.1\r\nhost: e2e\r\n\r\n")
@@ -79,6 +86,7 @@ def test_client_that_leaves_cancels_the_stream(server):
     wait_until(has_ended, "the stream to be cancelled")
 
 
+@pytest.mark.feature("background")
 def test_background_task_runs_after_the_answer(server, client):
     note = f"note-of-{type(client).__name__}"
     answer = client.fetch("POST", f"{server.url}/notes/{note}")
@@ -99,12 +107,22 @@ def test_exception_in_a_view_is_a_500_and_one_traceback(server, client):
     server.expect_traceback("RuntimeError: broken on purpose")
 
 
-def test_after_serving_runs_when_the_server_stops(start_server):
-    server = start_server("-m", "asgiserve", "quart_site:app", "--port", "0")
-    assert server.terminate() == 0
-    assert "after_serving ran" in server.log()
+@pytest.mark.feature("lifespan")
+def test_start_and_stop_are_told(start_server):
+    site_checks.check_lifespan(start_server, "quart_site:app")
 
 
+@pytest.mark.feature("background")
+def test_background_task_goes_on_after_the_answer(server, http):
+    site_checks.check_background(server, http)
+
+
+@pytest.mark.feature("SSE")
+def test_events_arrive_until_the_client_leaves(server):
+    site_checks.check_sse(server)
+
+
+@pytest.mark.feature("WebSocket")
 def test_websocket_is_served_and_cancelled_at_its_end(server, client):
     with open_websocket(server, "/rooms/kitchen", subprotocols=["chat"]) as socket:
         assert socket.subprotocol == "chat"
@@ -115,6 +133,7 @@ def test_websocket_is_served_and_cancelled_at_its_end(server, client):
     wait_until(lambda: note in client.fetch("GET", f"{server.url}/notes").json, "the note")
 
 
+@pytest.mark.feature("WebSocket")
 def test_websocket_is_denied_by_a_response(server):
     with pytest.raises(InvalidStatus) as caught, open_websocket(server, "/rooms/cellar"):
         pass

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import AsyncIterable
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -18,8 +19,10 @@ from fastapi import (
     WebSocketDisconnect,
     WebSocketException,
 )
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
+from fastapi.sse import EventSourceResponse
 from pydantic import BaseModel
+from site_events import end_when_told, note
 
 notes: list[str] = []
 session_events: list[str] = []
@@ -27,7 +30,9 @@ session_events: list[str] = []
 
 @asynccontextmanager
 async def lifespan(app):
+    note("started")
     yield {"greeting": "hello from lifespan"}
+    note("stopped")
 
 
 app = FastAPI(lifespan=lifespan)
@@ -100,6 +105,45 @@ async def stream():
 @app.get("/stream-from-a-thread")
 def stream_from_a_thread():
     return StreamingResponse((f"{number}\n" for number in range(100)), media_type="text/plain")
+
+
+@app.get("/ticks")
+async def tick_for_ever():
+    async def ticks():
+        try:
+            while True:
+                yield "tick\n"
+                await asyncio.sleep(0.01)
+        finally:
+            note("ticks ended")
+
+    return StreamingResponse(ticks(), media_type="text/plain")
+
+
+@app.get("/poll")
+async def poll_for_disconnect(request: Request):
+    note("working")
+    while not await request.is_disconnected():  # noqa: ASYNC110 - there is nothing to await
+        await asyncio.sleep(0.01)
+    note("is_disconnected")
+
+
+@app.get("/events", response_class=EventSourceResponse)
+async def send_events() -> AsyncIterable[int]:
+    number = 0
+    try:
+        while True:
+            yield number
+            number += 1
+            await asyncio.sleep(0.01)
+    finally:
+        note("events ended")
+
+
+@app.post("/work", status_code=202, response_class=PlainTextResponse)
+async def work(name: str, tasks: BackgroundTasks):
+    tasks.add_task(end_when_told, name)
+    return "queued"
 
 
 @app.post("/notes", status_code=202)

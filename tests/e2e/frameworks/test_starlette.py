@@ -1,4 +1,7 @@
-"""A Starlette application, with and without BaseHTTPMiddleware, driven by every client."""
+"""A Starlette application, with and without BaseHTTPMiddleware, driven by every client.
+
+https://www.starlette.io/
+"""
 
 import gzip
 import hashlib
@@ -8,13 +11,16 @@ import time
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from .clients import fetch_json
-from .raw_client import RawClient
-from .server_process import APPS_DIR
-from .waiting import DEADLINE_S, wait_until
-from .websocket_clients import open_websocket
+from ..clients import fetch_json
+from ..raw_client import RawClient
+from ..server_process import SITES_DIR
+from ..waiting import DEADLINE_S, wait_until
+from ..websocket_clients import open_websocket
+from . import site_checks
+from .packages import need
 
-pytest.importorskip("starlette")
+need("starlette", "python_multipart")
+pytestmark = pytest.mark.framework("Starlette", "starlette")
 
 
 @pytest.fixture(scope="module")
@@ -47,17 +53,20 @@ def test_json_comes_back(server, client, mount):
     assert fetch_json(client, "PUT", f"{server.url}{mount}/echo-json", value).json == value
 
 
+@pytest.mark.feature("streaming")
 def test_body_is_streamed_to_the_application(server, client, mount):
     content = os.urandom(2_000_000)
     answer = client.fetch("POST", f"{server.url}{mount}/digest", body=content)
     assert answer.json == {"bytes": 2_000_000, "sha256": hashlib.sha256(content).hexdigest()}
 
 
+@pytest.mark.feature("streaming")
 def test_stream_arrives_whole(server, client, mount):
     answer = client.fetch("GET", f"{server.url}{mount}/count")
     assert answer.text.split() == [str(number) for number in range(1000)]
 
 
+@pytest.mark.feature("background")
 def test_background_task_runs_after_the_answer(server, client, mount):
     case = f"work-{type(client).__name__}-{mount.strip('/')}"
     assert client.fetch("GET", f"{server.url}{mount}/work?case={case}").text == "at once"
@@ -66,12 +75,12 @@ def test_background_task_runs_after_the_answer(server, client, mount):
 
 def test_head_of_a_file_has_its_length_and_no_body(server, client):
     answer = client.fetch("HEAD", f"{server.url}/file")
-    assert answer.header("content-length") == str((APPS_DIR / "starlette_site.py").stat().st_size)
+    assert answer.header("content-length") == str((SITES_DIR / "starlette_site.py").stat().st_size)
     assert answer.body == b""
 
 
 def test_file_is_served_whole_in_ranges_and_not_twice(server, client):
-    content = (APPS_DIR / "starlette_site.py").read_bytes()
+    content = (SITES_DIR / "starlette_site.py").read_bytes()
     whole = client.fetch("GET", f"{server.url}/file")
     assert whole.body == content
     part = client.fetch("GET", f"{server.url}/file", headers={"range": "bytes=10-19"})
@@ -102,6 +111,7 @@ def test_redirect_and_cookies_keep_their_headers(server, client):
     ]
 
 
+@pytest.mark.feature("streaming")
 def test_compressed_stream_arrives_whole(server):
     with RawClient(server.address) as raw:
         answer = raw.get("/small/count", "accept-encoding: gzip")
@@ -109,6 +119,7 @@ def test_compressed_stream_arrives_whole(server):
     assert gzip.decompress(answer.body).split()[-1] == b"999"
 
 
+@pytest.mark.feature("disconnect")
 def test_client_that_leaves_cancels_the_stream(server, mount):
     case = f"ticks{mount.strip('/')}"
     with RawClient(server.address) as leaving:
@@ -124,6 +135,7 @@ def count_ticks(server, case):
         return len(raw.get(f"/journal?case={case}", "connection: close").body)
 
 
+@pytest.mark.feature("disconnect")
 def test_client_that_leaves_is_seen_by_is_disconnected(server):
     with RawClient(server.address) as leaving:
         leaving.send(b"GET /poll?case=poll HTTP/1.1\r\nhost: e2e\r\n\r\n")
@@ -131,6 +143,7 @@ def test_client_that_leaves_is_seen_by_is_disconnected(server):
     wait_for_journal(server, "poll", "is_disconnected")
 
 
+@pytest.mark.feature("disconnect")
 def test_client_that_leaves_in_mid_body_raises_client_disconnect(server):
     with RawClient(server.address) as leaving:
         leaving.send(b"POST /digest?case=body HTTP/1.1\r\nhost: e2e\r\ncontent-length: 9\r\n\r\n1")
@@ -138,6 +151,7 @@ def test_client_that_leaves_in_mid_body_raises_client_disconnect(server):
     wait_for_journal(server, "body", "ClientDisconnect")
 
 
+@pytest.mark.feature("WebSocket")
 def test_websocket_endpoint_is_served(server, mount):
     case = f"shout{mount.strip('/')}"
     options = {"subprotocols": ["loud", "louder"]}
@@ -149,6 +163,7 @@ def test_websocket_endpoint_is_served(server, mount):
     wait_for_journal(server, case, "ended with 4000")
 
 
+@pytest.mark.feature("WebSocket")
 def test_websocket_is_denied_by_a_response(server, mount):
     with (
         pytest.raises(InvalidStatus) as caught,
@@ -158,3 +173,18 @@ def test_websocket_is_denied_by_a_response(server, mount):
     answer = caught.value.response
     assert (answer.status_code, answer.body) == (401, b"not you")
     assert answer.headers["x-seats"] == "none"
+
+
+@pytest.mark.feature("upload")
+def test_multipart_upload_arrives_whole(server, client, mount):
+    site_checks.check_upload(server, client, f"{mount}/upload")
+
+
+@pytest.mark.feature("background")
+def test_background_task_goes_on_after_the_answer(server, http):
+    site_checks.check_background(server, http)
+
+
+@pytest.mark.feature("lifespan")
+def test_start_and_stop_are_told(start_server):
+    site_checks.check_lifespan(start_server, "starlette_site:app")

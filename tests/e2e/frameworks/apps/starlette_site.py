@@ -6,6 +6,7 @@ from collections import defaultdict
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from site_events import end_when_told, note
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.endpoints import WebSocketEndpoint
@@ -28,7 +29,9 @@ journal = defaultdict(list)
 
 @asynccontextmanager
 async def lifespan(app):
+    note("started")
     yield {"seats": 3}
+    note("stopped")
 
 
 class StampMiddleware(BaseHTTPMiddleware):
@@ -59,6 +62,19 @@ async def digest_stream(request):
     except ClientDisconnect:
         journal[request.query_params["case"]].append("ClientDisconnect")
     return JSONResponse({"bytes": size, "sha256": digest.hexdigest()})
+
+
+async def upload(request):
+    async with request.form() as form:
+        content = await form["file"].read()
+        sha256 = hashlib.sha256(content).hexdigest()
+        values = {"name": form["file"].filename, "note": form["note"]}
+    return JSONResponse({**values, "bytes": len(content), "sha256": sha256})
+
+
+async def start_work(request):
+    work = BackgroundTask(end_when_told, request.query_params["name"])
+    return PlainTextResponse("queued", 202, background=work)
 
 
 async def count(request):
@@ -144,6 +160,7 @@ plain_routes = [
     Route("/hello", hello),
     Route("/echo-json", echo_json, methods=["POST", "PUT"]),
     Route("/digest", digest_stream, methods=["POST"]),
+    Route("/upload", upload, methods=["POST"]),
     Route("/count", count),
     Route("/ticks", tick_for_ever),
     Route("/poll", poll_for_disconnect),
@@ -159,6 +176,8 @@ app = Starlette(
     lifespan=lifespan,
     routes=[
         *plain_routes,
+        # Behind BaseHTTPMiddleware the end of the answer would wait for the end of the work.
+        Route("/work", start_work, methods=["POST"]),
         Mount("/static", StaticFiles(directory=Path(__file__).parent)),
         Mount("/stamped", routes=plain_routes, middleware=[Middleware(StampMiddleware)]),
         Mount("/small", routes=plain_routes, middleware=[Middleware(GZipMiddleware)]),

@@ -1,8 +1,10 @@
 """A Flask application, served as WSGI."""
 
 import hashlib
+import time
 
 from flask import Flask, make_response, redirect, request, send_file
+from site_events import note
 
 app = Flask(__name__)
 
@@ -40,6 +42,34 @@ def login():
 @app.get("/stream")
 def stream():
     return (f"{number}\n" for number in range(100)), {"content-type": "text/plain"}
+
+
+@app.get("/ticks")
+def tick_for_ever():
+    def ticks():
+        try:
+            while True:
+                yield "tick\n"
+                time.sleep(0.01)
+        finally:
+            note("ticks ended")
+
+    return ticks(), {"content-type": "text/plain"}
+
+
+@app.get("/events")
+def send_events():
+    def events():
+        number = 0
+        try:
+            while True:
+                yield f"data: {number}\n\n"
+                number += 1
+                time.sleep(0.01)
+        finally:
+            note("events ended")
+
+    return events(), {"content-type": "text/event-stream"}
 
 
 @app.get("/file")

@@ -1,12 +1,13 @@
 """A Litestar application as Litestar's documentation writes them."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from litestar import Litestar, Request, Response, WebSocket, get, post, websocket
+from litestar import Litestar, MediaType, Request, Response, WebSocket, get, post, websocket
 from litestar.background_tasks import BackgroundTask
 from litestar.datastructures import State, UploadFile
 from litestar.di import Provide
@@ -14,6 +15,7 @@ from litestar.enums import RequestEncodingType
 from litestar.handlers import websocket_listener
 from litestar.params import Body
 from litestar.response import ServerSentEvent, Stream
+from site_events import end_when_told, note
 
 notes: list[str] = []
 session_events: list[str] = []
@@ -22,7 +24,9 @@ session_events: list[str] = []
 @asynccontextmanager
 async def lifespan(app: Litestar) -> AsyncGenerator[None, None]:
     app.state.greeting = "hello from lifespan"
+    note("started")
     yield
+    note("stopped")
 
 
 @dataclass
@@ -91,6 +95,40 @@ async def events() -> ServerSentEvent:
     return ServerSentEvent(str(number) for number in range(100))
 
 
+async def count_for_ever(end: str) -> AsyncGenerator[int, None]:
+    number = 0
+    try:
+        while True:
+            yield number
+            number += 1
+            await asyncio.sleep(0.01)
+    finally:
+        note(end)
+
+
+@get("/endless-events")
+async def endless_events() -> ServerSentEvent:
+    return ServerSentEvent(count_for_ever("events ended"))
+
+
+@get("/ticks")
+async def tick_for_ever() -> Stream:
+    async def ticks() -> AsyncGenerator[str, None]:
+        try:
+            while True:
+                yield "tick\n"
+                await asyncio.sleep(0.01)
+        finally:
+            note("ticks ended")
+
+    return Stream(ticks)
+
+
+@post("/work", status_code=202, media_type=MediaType.TEXT)
+async def work(name: str) -> Response[str]:
+    return Response("queued", background=BackgroundTask(end_when_told, name))
+
+
 @post("/notes", status_code=202)
 async def add_note(text: str) -> Response[dict[str, str]]:
     return Response({"queued": text}, background=BackgroundTask(notes.append, text))
@@ -148,6 +186,9 @@ app = Litestar(
         login,
         stream,
         events,
+        endless_events,
+        tick_for_ever,
+        work,
         add_note,
         read_notes,
         use_session,

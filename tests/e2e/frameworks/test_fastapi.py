@@ -1,4 +1,4 @@
-"""A FastAPI application, driven by every client."""
+"""A FastAPI application, driven by every client. https://fastapi.tiangolo.com/"""
 
 import hashlib
 import json
@@ -7,12 +7,15 @@ import os
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from .clients import Form, Upload, fetch_json
-from .waiting import DEADLINE_S, wait_until
-from .websocket_clients import open_websocket
+from ..clients import Form, Upload, fetch_json
+from ..raw_client import RawClient
+from ..waiting import DEADLINE_S, wait_until
+from ..websocket_clients import open_websocket
+from . import site_checks
+from .packages import closes_generators, need
 
-pytest.importorskip("fastapi")
-pytest.importorskip("python_multipart")
+need("fastapi", "python_multipart")
+pytestmark = pytest.mark.framework("FastAPI", "fastapi")
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +45,7 @@ def test_sync_path_operation_runs_in_a_thread(server, client):
     assert client.fetch("GET", f"{server.url}/sync-items/7").json == {"item_id": 7}
 
 
+@pytest.mark.feature("upload")
 def test_multipart_upload_arrives_whole(server, client):
     content = os.urandom(700_000)
     form = Form({"note": "with a note"}, {"file": Upload("data.bin", content)})
@@ -59,6 +63,7 @@ def test_url_encoded_form_arrives(server, client):
     assert answer.json == {"username": "zoë", "letters": 5}
 
 
+@pytest.mark.feature("streaming")
 @pytest.mark.parametrize("path", ["/stream", "/stream-from-a-thread"])
 def test_streaming_response_arrives_whole(server, client, path):
     answer = client.fetch("GET", server.url + path)
@@ -66,6 +71,7 @@ def test_streaming_response_arrives_whole(server, client, path):
     assert answer.header("content-length") is None
 
 
+@pytest.mark.feature("background")
 def test_background_task_runs_after_the_answer(server, client):
     note = f"note {id(client)}"
     answer = client.fetch("POST", f"{server.url}/notes?text={note.replace(' ', '+')}")
@@ -85,6 +91,7 @@ def test_dependency_with_yield_is_closed_after_the_answer(server, client):
     )
 
 
+@pytest.mark.feature("lifespan")
 def test_lifespan_state_reaches_the_request(server, client):
     assert client.fetch("GET", f"{server.url}/state").json == {"greeting": "hello from lifespan"}
 
@@ -113,6 +120,7 @@ def test_generated_schema_is_served(server, client):
     assert "/items/{item_id}" in client.fetch("GET", f"{server.url}/openapi.json").json["paths"]
 
 
+@pytest.mark.feature("WebSocket")
 def test_websocket_gets_parameters_dependencies_and_state(server, client):
     with open_websocket(server, "/rooms/caf%C3%A9?size=3") as socket:
         socket.send("hello")
@@ -128,6 +136,7 @@ def test_websocket_gets_parameters_dependencies_and_state(server, client):
     wait_until(lambda: note in client.fetch("GET", f"{server.url}/notes").json, "the note")
 
 
+@pytest.mark.feature("WebSocket")
 def test_websocket_with_a_bad_parameter_is_refused(server):
     for query in ("size=101", "size=many"):
         with (
@@ -138,9 +147,39 @@ def test_websocket_with_a_bad_parameter_is_refused(server):
         assert caught.value.response.status_code == 403
 
 
+@pytest.mark.feature("WebSocket")
 def test_websocket_exception_closes_with_its_code(server):
     with open_websocket(server, "/rooms/kitchen?size=3") as socket:
         socket.send("fire")
         with pytest.raises(ConnectionClosed) as caught:
             socket.recv(DEADLINE_S)
     assert (caught.value.rcvd.code, caught.value.rcvd.reason) == (1008, "leave the building")
+
+
+@pytest.mark.feature("background")
+def test_background_task_goes_on_after_the_answer(server, http):
+    site_checks.check_background(server, http)
+
+
+@pytest.mark.feature("SSE")
+def test_events_arrive_until_the_client_leaves(server):
+    site_checks.check_sse(server)
+
+
+@pytest.mark.feature("disconnect")
+def test_client_that_leaves_is_seen_by_is_disconnected(server):
+    with RawClient(server.address) as leaving:
+        leaving.send(b"GET /poll HTTP/1.1\r\nhost: e2e\r\n\r\n")
+        site_checks.wait_for_event(server, "working")
+    site_checks.wait_for_event(server, "is_disconnected")
+
+
+@closes_generators
+@pytest.mark.feature("disconnect")
+def test_stream_ends_when_its_client_leaves(server):
+    site_checks.check_disconnect(server)
+
+
+@pytest.mark.feature("lifespan")
+def test_start_and_stop_are_told(start_server):
+    site_checks.check_lifespan(start_server, "fastapi_site:app")

@@ -3,9 +3,12 @@
 import asyncio
 
 import socketio
+from site_events import end_when_told, note
 
 server = socketio.AsyncServer(async_mode="asgi", ping_interval=1)
-app = socketio.ASGIApp(server)
+app = socketio.ASGIApp(
+    server, on_startup=lambda: note("started"), on_shutdown=lambda: note("stopped")
+)
 
 ended = []
 
@@ -41,6 +44,15 @@ async def count(sid, end):
 @server.event
 async def disconnect(sid, reason):
     ended.append((await server.get_session(sid))["name"])
+
+
+@server.event
+async def begin_work(sid, name):
+    async def work():
+        await end_when_told(name)
+        await server.emit("worked", name, to=sid)
+
+    server.start_background_task(work)
 
 
 @server.event

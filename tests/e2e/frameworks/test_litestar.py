@@ -1,4 +1,4 @@
-"""A Litestar application, driven by every client."""
+"""A Litestar application, driven by every client. https://docs.litestar.dev/"""
 
 import hashlib
 import json
@@ -6,11 +6,14 @@ import os
 
 import pytest
 
-from .clients import Form, Upload, fetch_json
-from .waiting import DEADLINE_S, wait_until
-from .websocket_clients import open_websocket
+from ..clients import Form, Upload, fetch_json
+from ..waiting import DEADLINE_S, wait_until
+from ..websocket_clients import open_websocket
+from . import site_checks
+from .packages import need
 
-pytest.importorskip("litestar")
+need("litestar")
+pytestmark = pytest.mark.framework("Litestar", "litestar")
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +40,7 @@ def test_sync_handler_runs_in_a_thread(server, client):
     assert client.fetch("GET", f"{server.url}/sync-items/7").json == {"item_id": 7}
 
 
+@pytest.mark.feature("upload")
 def test_multipart_upload_arrives_whole(server, client):
     content = os.urandom(2_000_000)
     form = Form(files={"data": Upload("data.bin", content)})
@@ -50,17 +54,20 @@ def test_url_encoded_form_arrives(server, client):
     assert client.fetch("POST", f"{server.url}/login", body=Form(values)).json == values
 
 
+@pytest.mark.feature("streaming")
 def test_stream_arrives_whole(server, client):
     answer = client.fetch("GET", f"{server.url}/stream")
     assert answer.text.split() == [str(number) for number in range(100)]
 
 
+@pytest.mark.feature("SSE")
 def test_server_sent_events_arrive_whole(server, client):
     answer = client.fetch("GET", f"{server.url}/events")
     assert answer.header("content-type").startswith("text/event-stream")
     assert answer.text.count("data: ") == 100
 
 
+@pytest.mark.feature("background")
 def test_background_task_runs_after_the_answer(server, client):
     note = f"note-of-{type(client).__name__}"
     answer = client.fetch("POST", f"{server.url}/notes?text={note}")
@@ -78,6 +85,7 @@ def test_dependency_with_yield_is_closed_after_the_answer(server, client):
     )
 
 
+@pytest.mark.feature("lifespan")
 def test_lifespan_state_reaches_the_request(server, client):
     assert client.fetch("GET", f"{server.url}/state").json == {"greeting": "hello from lifespan"}
 
@@ -91,6 +99,7 @@ def test_exception_in_a_handler_is_a_500(server, client):
     assert client.fetch("GET", f"{server.url}/crash").status == 500
 
 
+@pytest.mark.feature("WebSocket")
 def test_websocket_listener_gets_and_sends_json(server):
     with open_websocket(server, "/prices") as socket:
         for price in (1.5, 2.5):
@@ -98,6 +107,7 @@ def test_websocket_listener_gets_and_sends_json(server):
             assert json.loads(socket.recv(DEADLINE_S)) == {"name": "Hammer", "price": price * 2}
 
 
+@pytest.mark.feature("WebSocket")
 def test_websocket_handler_streams_binary_data(server, client):
     with open_websocket(server, "/rooms/kitchen") as socket:
         assert socket.response.headers["x-room"] == "kitchen"
@@ -107,3 +117,23 @@ def test_websocket_handler_streams_binary_data(server, client):
             assert socket.recv(DEADLINE_S) == data[::-1]
     note = "kitchen has ended"
     wait_until(lambda: note in client.fetch("GET", f"{server.url}/notes").json, "the note")
+
+
+@pytest.mark.feature("background")
+def test_background_task_goes_on_after_the_answer(server, http):
+    site_checks.check_background(server, http)
+
+
+@pytest.mark.feature("SSE")
+def test_events_arrive_until_the_client_leaves(server):
+    site_checks.check_sse(server, "/endless-events")
+
+
+@pytest.mark.feature("disconnect")
+def test_stream_ends_when_its_client_leaves(server):
+    site_checks.check_disconnect(server)
+
+
+@pytest.mark.feature("lifespan")
+def test_start_and_stop_are_told(start_server):
+    site_checks.check_lifespan(start_server, "litestar_site:app")

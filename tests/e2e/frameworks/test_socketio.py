@@ -1,4 +1,7 @@
-"""A Socket.IO server of python-socketio, driven by its client over WebSocket alone."""
+"""A Socket.IO server of python-socketio, driven by its own client.
+
+https://python-socketio.readthedocs.io/
+"""
 
 import asyncio
 import os
@@ -6,9 +9,14 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from .waiting import DEADLINE_S
+from ..waiting import DEADLINE_S
+from . import site_checks
+from .packages import need
 
-socketio = pytest.importorskip("socketio")
+need("socketio")
+import socketio  # noqa: E402
+
+pytestmark = pytest.mark.framework("python-socketio", "python-socketio")
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +45,14 @@ async def hear(client):
     return await asyncio.wait_for(client.heard.get(), DEADLINE_S)
 
 
+async def test_polling_alone_is_enough(server):
+    async with joined(server, "ann", ["polling"]) as ann:
+        assert await ann.call("say", "hello", timeout=DEADLINE_S) == "told 5 letters"
+        assert await hear(ann) == ("said", {"by": "ann", "text": "hello"})
+        assert ann.transport() == "polling"
+
+
+@pytest.mark.feature("WebSocket")
 @pytest.mark.parametrize(
     "transports", [("websocket",), ("polling", "websocket")], ids=["websocket", "upgraded"]
 )
@@ -48,12 +64,14 @@ async def test_room_hears_what_one_says(server, transports):
         assert ann.transport() == "websocket"
 
 
+@pytest.mark.feature("WebSocket")
 async def test_binary_attachment_comes_back(server):
     data = os.urandom(100_000)
     async with joined(server, "ann") as ann:
         assert await ann.call("double", data, timeout=DEADLINE_S) == data + data
 
 
+@pytest.mark.feature("WebSocket")
 async def test_events_arrive_in_order(server):
     async with joined(server, "ann") as ann:
         await ann.emit("count", 300)
@@ -61,12 +79,14 @@ async def test_events_arrive_in_order(server):
     assert heard == [("number", number) for number in range(300)]
 
 
+@pytest.mark.feature("WebSocket")
 async def test_connection_outlives_pings_of_engine_io(server):
     async with joined(server, "patient") as patient:
         await asyncio.sleep(1.5)  # a ping of Engine.IO, every second, is answered by the client
         assert await patient.call("double", "x", timeout=DEADLINE_S) == "xx"
 
 
+@pytest.mark.feature("WebSocket")
 async def test_refused_client_is_told_so(server):
     client = socketio.AsyncClient(reconnection=False)
     reasons = []
@@ -76,6 +96,7 @@ async def test_refused_client_is_told_so(server):
     assert reasons == [{"message": "not you"}]
 
 
+@pytest.mark.feature("disconnect")
 async def test_end_of_a_client_is_seen(server):
     async with joined(server, "watcher") as watcher:
         async with joined(server, "leaver"):
@@ -83,3 +104,16 @@ async def test_end_of_a_client_is_seen(server):
         async with asyncio.timeout(DEADLINE_S):
             while "leaver" not in await watcher.call("who_has_left"):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
+
+
+@pytest.mark.feature("background")
+async def test_background_task_tells_the_room_by_itself(server):
+    async with joined(server, "ann") as ann:
+        await ann.emit("begin_work", "work of ann")
+        (server.work_dir / "work of ann").touch()
+        assert await hear(ann) == ("worked", "work of ann")
+
+
+@pytest.mark.feature("lifespan")
+def test_start_and_stop_are_told(start_server):
+    site_checks.check_lifespan(start_server, "socketio_site:app")

@@ -1,15 +1,17 @@
-"""A Flask application over WSGI, driven by every client."""
+"""A Flask application over WSGI, driven by every client. https://flask.palletsprojects.com/"""
 
 import hashlib
 import os
 
 import pytest
 
-from .clients import Form, Upload, fetch_json
-from .server_process import APPS_DIR
+from ..clients import Form, Upload, fetch_json
+from ..server_process import SITES_DIR
+from . import site_checks
+from .packages import need
 
-pytest.importorskip("flask")
-pytest.importorskip("a2wsgi")
+need("flask", "a2wsgi")
+pytestmark = pytest.mark.framework("Flask (WSGI)", "Flask", "a2wsgi")
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +43,7 @@ def test_json_comes_back(server, client):
     assert (answer.status, answer.json) == (201, item)
 
 
+@pytest.mark.feature("upload")
 def test_multipart_upload_arrives_whole(server, client):
     content = os.urandom(2_000_000)
     form = Form({"note": "with a note"}, {"file": Upload("data.bin", content)})
@@ -57,13 +60,14 @@ def test_url_encoded_form_arrives(server, client):
     assert client.fetch("POST", f"{server.url}/login", body=Form(values)).json == values
 
 
+@pytest.mark.feature("streaming")
 def test_stream_arrives_whole(server, client):
     answer = client.fetch("GET", f"{server.url}/stream")
     assert answer.text.split() == [str(number) for number in range(100)]
 
 
 def test_file_arrives_whole_and_in_parts(server, client):
-    content = (APPS_DIR / "flask_site.py").read_bytes()
+    content = (SITES_DIR / "flask_site.py").read_bytes()
     assert client.fetch("GET", f"{server.url}/file").body == content
     part = client.fetch("GET", f"{server.url}/file", headers={"range": "bytes=3-9"})
     assert (part.status, part.body) == (206, content[3:10])
@@ -86,3 +90,13 @@ def test_head_has_the_length_and_no_body(server, client):
 def test_exception_in_a_view_is_a_500_and_one_traceback(server, client):
     assert client.fetch("GET", f"{server.url}/crash").status == 500
     server.expect_traceback("RuntimeError: broken on purpose")
+
+
+@pytest.mark.feature("SSE")
+def test_events_arrive_until_the_client_leaves(server):
+    site_checks.check_sse(server)
+
+
+@pytest.mark.feature("disconnect")
+def test_stream_is_closed_when_its_client_leaves(server):
+    site_checks.check_disconnect(server)

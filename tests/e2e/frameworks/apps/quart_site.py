@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 
 from quart import Quart, abort, jsonify, make_response, redirect, request, websocket
+from site_events import end_when_told, note
 
 app = Quart(__name__)
 app.config["MAX_CONTENT_LENGTH"] = 4 * 1024 * 1024
@@ -14,12 +15,13 @@ stream_events = []
 
 @app.before_serving
 async def start():
+    note("started")
     app.greeting = "hello from before_serving"
 
 
 @app.after_serving
 async def stop():
-    app.logger.warning("after_serving ran")
+    note("stopped")
 
 
 @app.get("/items/<int:item_id>")
@@ -87,6 +89,30 @@ async def tick_for_ever():
     response = await make_response(ticks(), {"content-type": "text/event-stream"})
     response.timeout = None
     return response
+
+
+@app.get("/events")
+async def send_events():
+    async def events():
+        number = 0
+        try:
+            while True:
+                yield f"data: {number}\n\n".encode()
+                number += 1
+                await asyncio.sleep(0.01)
+        finally:
+            note("events ended")
+
+    headers = {"content-type": "text/event-stream", "cache-control": "no-cache"}
+    response = await make_response(events(), headers)
+    response.timeout = None
+    return response
+
+
+@app.post("/work")
+async def work():
+    app.add_background_task(end_when_told, request.args["name"])
+    return "queued", 202
 
 
 @app.get("/stream-events")

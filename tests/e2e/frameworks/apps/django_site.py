@@ -2,9 +2,11 @@
 
 import asyncio
 import hashlib
+import time
 
 from django.conf import settings
 from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
 from django.http import (
     FileResponse,
     HttpResponse,
@@ -13,6 +15,7 @@ from django.http import (
     StreamingHttpResponse,
 )
 from django.urls import path
+from site_events import note
 
 settings.configure(
     ALLOWED_HOSTS=["127.0.0.1", "e2e"],
@@ -84,6 +87,18 @@ async def tick_for_ever(request):
     return StreamingHttpResponse(ticks(), content_type="text/event-stream")
 
 
+def tick_sync_for_ever(request):
+    def ticks():
+        try:
+            while True:
+                yield "tick\n"
+                time.sleep(0.01)
+        finally:
+            note("ticks ended")
+
+    return StreamingHttpResponse(ticks(), content_type="text/plain")
+
+
 def read_stream_events(request):
     return JsonResponse(stream_events, safe=False)
 
@@ -109,6 +124,7 @@ urlpatterns = [
     path("stream-async", stream_async),
     path("stream-sync", stream_sync),
     path("ticks", tick_for_ever),
+    path("ticks-sync", tick_sync_for_ever),
     path("stream-events", read_stream_events),
     path("file", send_file),
     path("redirect", redirect),
@@ -116,6 +132,7 @@ urlpatterns = [
 ]
 
 application = get_asgi_application()
+wsgi_application = get_wsgi_application()
 
 
 async def with_websockets(scope, receive, send):
