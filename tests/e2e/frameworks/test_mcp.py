@@ -45,6 +45,13 @@ async def test_resource_is_read(open_client):
         assert result.contents[0].text == "Hello, zoë!"
 
 
+def test_other_host_is_refused(server, http):
+    headers = {"host": "elsewhere.example", "content-type": "application/json"}
+    answer = http.fetch("POST", f"{server.url}/mcp", headers=headers, body=b"{}")
+    assert answer.status == 421
+    server.expect_line("Invalid Host header")
+
+
 @pytest.mark.feature("lifespan")
 async def test_tool_sees_what_the_lifespan_has_made(open_client):
     async with asyncio.timeout(DEADLINE_S), open_client() as client:

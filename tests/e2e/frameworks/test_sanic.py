@@ -1,9 +1,12 @@
 """A Sanic application in ASGI mode. https://sanic.dev/"""
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from ..clients import fetch_json
 from ..raw_client import RawClient
+from ..waiting import DEADLINE_S
+from ..websocket_clients import open_websocket
 from . import site_checks
 from .packages import need
 
@@ -63,6 +66,15 @@ def test_task_goes_on_after_the_answer(server, http):
 @pytest.mark.feature("WebSocket")
 def test_websocket_is_served(server):
     site_checks.check_websocket(server, end="websocket ended")
+
+
+@pytest.mark.feature("WebSocket", fault=True)
+def test_code_that_a_websocket_is_closed_with_is_lost(server):
+    with open_websocket(server, "/goodbye") as socket:
+        assert socket.recv(DEADLINE_S) == "goodbye"
+        with pytest.raises(ConnectionClosed) as caught:
+            socket.recv(DEADLINE_S)
+    assert (caught.value.rcvd.code, caught.value.rcvd.reason) == (1000, "")
 
 
 @pytest.mark.feature("disconnect", fault=True)

@@ -11,7 +11,7 @@ from ..clients import Form, Upload, fetch_json
 from ..raw_client import RawClient
 from ..waiting import DEADLINE_S
 from . import graphql_peer, site_checks
-from .packages import need
+from .packages import closes_generators, need
 
 need("strawberry")
 pytestmark = pytest.mark.framework("Strawberry", "strawberry-graphql")
@@ -71,12 +71,14 @@ def check_subscription(server, name, accept, mark):
     site_checks.wait_for_event(server, f"{name} ended")
 
 
+@closes_generators
 @pytest.mark.feature("streaming")
 def test_subscription_comes_in_parts_of_an_answer(server):
     accept = "multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json"
     check_subscription(server, "parts", accept, b"--graphql")
 
 
+@closes_generators
 @pytest.mark.feature("SSE")
 def test_subscription_comes_as_events(server):
     check_subscription(server, "events", "text/event-stream", b"event: next")

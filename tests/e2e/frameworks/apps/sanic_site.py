@@ -82,6 +82,12 @@ async def work(request):
     return text("queued", status=202)
 
 
+@app.websocket("/goodbye")
+async def say_goodbye(request, ws):
+    await ws.send("goodbye")
+    await ws.close(4001, "enough")
+
+
 @app.websocket("/echo")
 async def echo(request, ws):
     while (data := await ws.recv()) is not None:
