@@ -11,8 +11,7 @@ from ..conftest import StartServer
 from ..server_process import ServerProcess
 from .packages import describe
 
-# No warning, no error, no traceback.
-# Libraries put their date first.
+# No warning, no error, no traceback; libraries put their date first.
 PLAIN_LINE = re.compile(r".{0,40}\bINFO: ")
 
 

@@ -36,6 +36,7 @@ def test_head_has_the_headers_and_no_body(server, client):
     assert (answer.status, answer.body) == (404, b"")
 
 
+@pytest.mark.feature("streaming")
 def test_body_is_streamed_to_the_application(server, http):
     site_checks.check_body_stream(server, http)
 

@@ -71,14 +71,6 @@ def test_streaming_response_arrives_whole(server, client, path):
     assert answer.header("content-length") is None
 
 
-@pytest.mark.feature("background")
-def test_background_task_runs_after_the_answer(server, client):
-    note = f"note {id(client)}"
-    answer = client.fetch("POST", f"{server.url}/notes?text={note.replace(' ', '+')}")
-    assert (answer.status, answer.json) == (202, {"queued": note})
-    wait_until(lambda: note in client.fetch("GET", f"{server.url}/notes").json, "the note")
-
-
 def test_dependency_with_yield_is_closed_after_the_answer(server, client):
     before = client.fetch("GET", f"{server.url}/session-events").json
     assert client.fetch("GET", f"{server.url}/with-session").json == {"session": "a session"}
@@ -157,8 +149,8 @@ def test_websocket_exception_closes_with_its_code(server):
 
 
 @pytest.mark.feature("background")
-def test_background_task_goes_on_after_the_answer(server, http):
-    site_checks.check_background(server, http)
+def test_background_task_goes_on_after_the_answer(server, client):
+    site_checks.check_background(server, client)
 
 
 @pytest.mark.feature("SSE")

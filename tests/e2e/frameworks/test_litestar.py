@@ -67,14 +67,6 @@ def test_server_sent_events_arrive_whole(server, client):
     assert answer.text.count("data: ") == 100
 
 
-@pytest.mark.feature("background")
-def test_background_task_runs_after_the_answer(server, client):
-    note = f"note-of-{type(client).__name__}"
-    answer = client.fetch("POST", f"{server.url}/notes?text={note}")
-    assert (answer.status, answer.json) == (202, {"queued": note})
-    wait_until(lambda: note in client.fetch("GET", f"{server.url}/notes").json, "the note")
-
-
 def test_dependency_with_yield_is_closed_after_the_answer(server, client):
     before = client.fetch("GET", f"{server.url}/session-events").json
     assert client.fetch("GET", f"{server.url}/with-session").json == {"session": "a session"}
@@ -120,8 +112,8 @@ def test_websocket_handler_streams_binary_data(server, client):
 
 
 @pytest.mark.feature("background")
-def test_background_task_goes_on_after_the_answer(server, http):
-    site_checks.check_background(server, http)
+def test_background_task_goes_on_after_the_answer(server, client):
+    site_checks.check_background(server, client)
 
 
 @pytest.mark.feature("SSE")

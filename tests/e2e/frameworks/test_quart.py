@@ -86,14 +86,6 @@ def test_client_that_leaves_cancels_the_stream(server):
     wait_until(has_ended, "the stream to be cancelled")
 
 
-@pytest.mark.feature("background")
-def test_background_task_runs_after_the_answer(server, client):
-    note = f"note-of-{type(client).__name__}"
-    answer = client.fetch("POST", f"{server.url}/notes/{note}")
-    assert (answer.status, answer.json) == (202, {"queued": note})
-    wait_until(lambda: note in client.fetch("GET", f"{server.url}/notes").json, "the note")
-
-
 def test_redirect_and_cookies_keep_their_headers(server, client):
     redirect = client.fetch("GET", f"{server.url}/redirect")
     assert (redirect.status, redirect.header("location")) == (302, "/items/1")
@@ -113,8 +105,8 @@ def test_start_and_stop_are_told(start_server):
 
 
 @pytest.mark.feature("background")
-def test_background_task_goes_on_after_the_answer(server, http):
-    site_checks.check_background(server, http)
+def test_background_task_goes_on_after_the_answer(server, client):
+    site_checks.check_background(server, client)
 
 
 @pytest.mark.feature("SSE")

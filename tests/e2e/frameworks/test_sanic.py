@@ -34,6 +34,7 @@ def test_unknown_page_is_a_404(server, http):
     assert http.fetch("GET", f"{server.url}/nowhere").status == 404
 
 
+@pytest.mark.feature("streaming")
 def test_body_is_streamed_to_the_application(server, http):
     site_checks.check_body_stream(server, http)
 

@@ -66,13 +66,6 @@ def test_stream_arrives_whole(server, client, mount):
     assert answer.text.split() == [str(number) for number in range(1000)]
 
 
-@pytest.mark.feature("background")
-def test_background_task_runs_after_the_answer(server, client, mount):
-    case = f"work-{type(client).__name__}-{mount.strip('/')}"
-    assert client.fetch("GET", f"{server.url}{mount}/work?case={case}").text == "at once"
-    wait_for_journal(server, case, "worked")
-
-
 def test_head_of_a_file_has_its_length_and_no_body(server, client):
     answer = client.fetch("HEAD", f"{server.url}/file")
     assert answer.header("content-length") == str((SITES_DIR / "starlette_site.py").stat().st_size)
@@ -181,8 +174,8 @@ def test_multipart_upload_arrives_whole(server, client, mount):
 
 
 @pytest.mark.feature("background")
-def test_background_task_goes_on_after_the_answer(server, http):
-    site_checks.check_background(server, http)
+def test_background_task_goes_on_after_the_answer(server, client, mount):
+    site_checks.check_background(server, client, f"{mount}/work")
 
 
 @pytest.mark.feature("lifespan")

@@ -146,12 +146,6 @@ async def work(name: str, tasks: BackgroundTasks):
     return "queued"
 
 
-@app.post("/notes", status_code=202)
-async def add_note(text: str, tasks: BackgroundTasks):
-    tasks.add_task(notes.append, text)
-    return {"queued": text}
-
-
 @app.get("/notes")
 async def read_notes():
     return notes

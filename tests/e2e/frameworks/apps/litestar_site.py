@@ -129,11 +129,6 @@ async def work(name: str) -> Response[str]:
     return Response("queued", background=BackgroundTask(end_when_told, name))
 
 
-@post("/notes", status_code=202)
-async def add_note(text: str) -> Response[dict[str, str]]:
-    return Response({"queued": text}, background=BackgroundTask(notes.append, text))
-
-
 @get("/notes")
 async def read_notes() -> list[str]:
     return notes
@@ -189,7 +184,6 @@ app = Litestar(
         endless_events,
         tick_for_ever,
         work,
-        add_note,
         read_notes,
         use_session,
         read_session_events,

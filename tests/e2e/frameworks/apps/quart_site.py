@@ -120,15 +120,6 @@ async def read_stream_events():
     return jsonify(stream_events)
 
 
-@app.post("/notes/<text>")
-async def add_note(text):
-    async def add():
-        notes.append(text)
-
-    app.add_background_task(add)
-    return {"queued": text}, 202
-
-
 @app.get("/notes")
 async def read_notes():
     return jsonify(notes)

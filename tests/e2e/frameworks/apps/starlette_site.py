@@ -108,16 +108,6 @@ async def poll_for_disconnect(request):
     return PlainTextResponse("to nobody")
 
 
-async def answer_then_work(request):
-    events = journal[request.query_params["case"]]
-
-    async def work():
-        await asyncio.sleep(0.01)
-        events.append("worked")
-
-    return PlainTextResponse("at once", background=BackgroundTask(work))
-
-
 async def send_file(request):
     return FileResponse(Path(__file__).parent / "starlette_site.py", filename="site.py")
 
@@ -164,7 +154,7 @@ plain_routes = [
     Route("/count", count),
     Route("/ticks", tick_for_ever),
     Route("/poll", poll_for_disconnect),
-    Route("/work", answer_then_work),
+    Route("/work", start_work, methods=["POST"]),
     Route("/file", send_file),
     Route("/redirect", redirect),
     Route("/cookies", set_cookies),
@@ -176,8 +166,6 @@ app = Starlette(
     lifespan=lifespan,
     routes=[
         *plain_routes,
-        # Behind BaseHTTPMiddleware the end of the answer would wait for the end of the work.
-        Route("/work", start_work, methods=["POST"]),
         Mount("/static", StaticFiles(directory=Path(__file__).parent)),
         Mount("/stamped", routes=plain_routes, middleware=[Middleware(StampMiddleware)]),
         Mount("/small", routes=plain_routes, middleware=[Middleware(GZipMiddleware)]),
