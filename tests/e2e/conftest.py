@@ -12,7 +12,7 @@ from .programs import Programs
 from .raw_client import RawClient
 from .raw_websocket import RawWebSocket
 from .seen_requests import SeenRequests
-from .server_process import ServerProcess
+from .server_process import PLAIN_LINE, ServerProcess
 
 # The servers that were started and may still write: the log watch and the failure report look here.
 _servers: list[ServerProcess] = []
@@ -66,7 +66,7 @@ def _make_starter(
     ) -> ServerProcess:
         """Start ``python`` with *arguments* in a new folder that holds *files*.
 
-        With *has_calm_clients*, a warning in the log fails the test.
+        With *has_calm_clients*, a line in the log that is not plain fails the test.
         """
         work_dir = tmp_path_factory.mktemp("server")
         for name, content in (files or {}).items():
@@ -75,7 +75,8 @@ def _make_starter(
         server.extra_environment = environment or {}
         server.inherited_fds = inherited_fds
         server.max_open_files = max_open_files
-        server.has_calm_clients = has_calm_clients
+        if has_calm_clients:
+            server.only_lines = PLAIN_LINE
         started.append(server)
         _servers.append(server)
         server.start()

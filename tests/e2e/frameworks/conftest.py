@@ -1,6 +1,5 @@
 """Servers whose log holds nothing but their own plain lines, and what a report is to tell."""
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
@@ -11,17 +10,12 @@ from ..conftest import StartServer
 from ..server_process import ServerProcess
 from .packages import describe
 
-# No warning, no error, no traceback; libraries put their date first.
-PLAIN_LINE = re.compile(r".{0,40}\bINFO: ")
-
 
 def keep_plain(start: StartServer) -> StartServer:
     """As *start*, for servers that may write plain lines only."""
 
     def start_plain(*arguments: str, **details: object) -> ServerProcess:
-        server = start(*arguments, **details)
-        server.only_lines = PLAIN_LINE
-        return server
+        return start(*arguments, has_calm_clients=True, **details)
 
     return start_plain
 
