@@ -313,6 +313,12 @@ class Config(ProcessOptions, TlsOptions):
             "Logging configuration: .ini, .json, .yaml or .toml.",
         )
     )
+    log_format: str = option(
+        "text",
+        choice("text", "json", "logfmt"),
+        LOGGING,
+        "How log lines look; json: an object a line.",
+    )
     log_level: str | int | None = option(
         None, optional(server_kinds.LOG_LEVEL), LOGGING, "Log this level and above. [default: info]"
     )
@@ -414,5 +420,22 @@ def _check_conflicts(config: Config) -> None:
         raise OptionError(
             "lifespan: a WSGI application has no lifespan to turn on", "lifespan", "interface"
         )
+    _check_log_conflicts(config)
     check_process_conflicts(config)
     check_tls_conflicts(config)
+
+
+def _check_log_conflicts(config: Config) -> None:
+    if config.log_format == "text":
+        return
+    if config.log_config != LOGGING_CONFIG:
+        raise OptionError(
+            f"log_format {config.log_format} and log_config exclude each other: a logging "
+            "configuration says itself how lines look",
+            "log_format",
+            "log_config",
+        )
+    if config.use_colors:
+        raise OptionError(
+            f"use_colors: log_format {config.log_format} has no colours", "use_colors", "log_format"
+        )

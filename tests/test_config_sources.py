@@ -220,6 +220,7 @@ def test_printed_configuration_is_a_file_that_gives_it_again(empty_directory):
         "limit_request_body": "none",
         "timeout_keep_alive": "2.5",
         "log_level": "trace",
+        "log_format": "json",
         "use_colors": "false",
     }
     settings = collect(command_line)

@@ -23,6 +23,7 @@ TWINS = "asgiserve._twins"
 LAYERS = {
     **dict.fromkeys(
         (
+            "access_layouts",
             "asgi_types",
             "bind_address",
             "config",
@@ -35,6 +36,7 @@ LAYERS = {
             "options",
             "process_options",
             "server_kinds",
+            "structured_logs",
             "tls_options",
             "version",
         ),

@@ -27,7 +27,7 @@ from asgiserve.server.app_loader import load_app
 from asgiserve.server.draining import drain
 from asgiserve.server.event_loop import choose_loop_factory
 from asgiserve.server.exit_guard import guard_exit
-from asgiserve.server.introduction import describe_addresses, describe_runtime
+from asgiserve.server.introduction import describe_addresses, introduce
 from asgiserve.server.log_files import give_log_files, reopen_log_files
 from asgiserve.server.pid_file import PidFile
 from asgiserve.server.privileges import apply_umask, find_identity
@@ -41,7 +41,6 @@ from asgiserve.server.sockets import Listener, bind_listeners
 from asgiserve.server.stop_request import StopRequest, finish_unless
 from asgiserve.server.systemd import announce, notify_ready, notify_reloading
 from asgiserve.server.tls import TlsSettings
-from asgiserve.version import __version__
 
 if TYPE_CHECKING:
     from asgiserve.config import Config
@@ -352,13 +351,7 @@ class Server:
         if self._tls is not None:
             undo.callback(asyncio.ensure_future(self._tls.watch()).cancel)
         addresses = describe_addresses(listeners, self._tls)
-        # The supervisor says what is true of all.
-        name, advice = (
-            ("Worker", "")
-            if self.is_supervised
-            else (f"asgiserve {__version__}", "; press CTRL+C to stop")
-        )
-        logger.info("%s serves %s (%s)%s", name, addresses, describe_runtime(loop), advice)
+        introduce(addresses, loop, is_supervised=self.is_supervised)
         if not self.is_supervised:
             self._status = f"Serves {addresses}"
             undo.enter_context(announce(self._status, loop))
