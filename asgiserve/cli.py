@@ -14,7 +14,6 @@ from typing import Any, NoReturn
 
 import click
 
-from asgiserve import STARTUP_FAILURE
 from asgiserve.command_options import (
     CONFIG_FILE_OPTION,
     GroupedCommand,
@@ -24,7 +23,7 @@ from asgiserve.command_options import (
 )
 from asgiserve.config import DEFAULTS, OPTIONS, Config
 from asgiserve.config_sources import Settings, collect_settings, format_config
-from asgiserve.errors import ConfigError, StartupError
+from asgiserve.errors import STARTUP_FAILURE, ConfigError, StartupError
 from asgiserve.version import __version__
 
 __all__ = ["flag_of", "main", "make_command"]

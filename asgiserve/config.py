@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from configparser import RawConfigParser
 from dataclasses import KW_ONLY, dataclass, field, fields
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 from asgiserve import option_kinds as kinds
 from asgiserve import server_kinds
@@ -35,6 +35,7 @@ from asgiserve.options import (
 )
 from asgiserve.process_options import ProcessOptions, check_process_conflicts
 from asgiserve.tls_options import TlsOptions, check_tls_conflicts
+from asgiserve.uvicorn_options import UvicornOptions, apply_uvicorn_options
 
 __all__ = [
     "DEFAULTS",
@@ -51,7 +52,7 @@ TRUSTED_BY_DEFAULT = "127.0.0.1,::1"
 
 
 @dataclass(frozen=True)
-class Config(ProcessOptions, TlsOptions):
+class Config(ProcessOptions, TlsOptions, UvicornOptions):
     """The options of one server, checked, in their normal form.
 
     Args:
@@ -327,6 +328,10 @@ class Config(ProcessOptions, TlsOptions):
         None, optional(kinds.SWITCH), LOGGING, "Colour the log. [default: on a terminal]"
     )
 
+    # No options: what was loaded for this configuration, if anything was.
+    loaded: ClassVar[bool] = False
+    loaded_app: ClassVar[Any] = None
+
     def __new__(cls, *args: object, **options: object) -> Config:
         """Refuse unknown options as such, where ``__init__`` would raise a TypeError."""
         for name in options:
@@ -341,6 +346,10 @@ class Config(ProcessOptions, TlsOptions):
         for name in OPTIONS:
             object.__setattr__(self, name, parse_option(name, getattr(self, name)))
         _check_conflicts(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The options; what was loaded stays in the process that has loaded it."""
+        return {name: getattr(self, name) for name in OPTIONS}
 
 
 OPTIONS: dict[str, Option] = dict(
@@ -421,6 +430,7 @@ def _check_conflicts(config: Config) -> None:
             "lifespan: a WSGI application has no lifespan to turn on", "lifespan", "interface"
         )
     _check_log_conflicts(config)
+    apply_uvicorn_options(config)
     check_process_conflicts(config)
     check_tls_conflicts(config)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 __all__ = [
+    "STARTUP_FAILURE",
     "AppError",
     "AsgiserveError",
     "ClientDisconnected",
@@ -14,6 +15,9 @@ __all__ = [
     "StartupError",
     "WebSocketError",
 ]
+
+# With this the process exits that could not start, as uvicorn's does.
+STARTUP_FAILURE = 3
 
 
 class AsgiserveError(Exception):

@@ -58,7 +58,10 @@ def test_page_names_no_option_that_is_none(page: Path) -> None:
     flags = {flag for each in parameters for flag in (*each.opts, *each.secondary_opts)}
     # Of other commands: pip's, docker's, systemctl's and so on stand in blocks of code.
     text = re.sub(r"```.*?```", "", page.read_text(), flags=re.S)
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
+    if page.stem == "migration":
+        # The first column of a table is another server's.
+        text = re.sub(r"^\|[^|]*\|", "|", text, flags=re.M)
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", text))
     assert named <= flags | {"--help"}, page.name
 
 

@@ -38,6 +38,7 @@ LAYERS = {
             "server_kinds",
             "structured_logs",
             "tls_options",
+            "uvicorn_options",
             "version",
         ),
         0,
@@ -51,7 +52,20 @@ LAYERS = {
     "server": 4,
     "supervisor": 5,
     **dict.fromkeys(
-        ("__init__", "__main__", "bench", "cli", "command_options", "config_sources", "gunicorn"), 6
+        (
+            "__init__",
+            "__main__",
+            "bench",
+            "cli",
+            "command_options",
+            "config_sources",
+            "django",
+            "doctor",
+            "gunicorn",
+            "litestar",
+            "loadable_config",
+        ),
+        6,
     ),
 }
 
