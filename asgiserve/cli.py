@@ -44,6 +44,10 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
             from asgiserve.bench.command import command as bench
 
             return int(bench.main(given[1:], prog_name="asgiserve bench", standalone_mode=False))
+        if list(given[:1]) == ["doctor"]:
+            from asgiserve.doctor.command import command as doctor
+
+            return int(doctor.main(given[1:], prog_name="asgiserve doctor", standalone_mode=False))
         status = command.main(arguments, prog_name="asgiserve", standalone_mode=False)
     except click.ClickException as error:
         return report(error.format_message(), USAGE_ERROR)
@@ -84,7 +88,8 @@ def make_command(callback: Callable[..., int]) -> click.Command:
         help="Serve the ASGI application APP, an import string MODULE:ATTRIBUTE.\n\n"
         "Options also come from the environment (ASGISERVE_PORT), and from asgiserve.toml or "
         "[tool.asgiserve] in pyproject.toml; the command line comes first, the file last.\n\n"
-        "asgiserve bench APP measures the application instead, as asgiserve bench --help explains.",
+        "asgiserve bench APP measures the application instead, as asgiserve bench --help explains; "
+        "asgiserve doctor says what would serve, and what would be faster or safer.",
     )
 
 
