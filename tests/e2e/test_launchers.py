@@ -299,6 +299,46 @@ def test_mistake_in_litestar_run_is_status_2(start_litestar):
     assert "uds and port exclude each other" in server.log()
 
 
+# What to type in the place of the commands of FastAPI and Quart ---------------------------------
+
+FASTAPI = """
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+@app.get("/")
+def hello() -> dict[str, str]:
+    return {"hello": "FastAPI"}
+"""
+QUART = """
+from quart import Quart
+
+app = Quart(__name__)
+
+
+@app.get("/")
+async def hello():
+    return {"hello": "Quart"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("framework", "source", "body"),
+    [
+        ("fastapi", FASTAPI, b'{"hello":"FastAPI"}'),
+        ("quart", QUART, b'{"hello":"Quart"}\n'),
+    ],
+)
+def test_framework_is_developed_with_reload(start_server, framework, source, body):
+    pytest.importorskip(framework)
+    server = start_server(
+        "-m", "asgiserve", "main:app", "--port", "0", "--reload", files={"main.py": source}
+    )
+    assert get(server).body == body
+    assert server.terminate() == 0
+
+
 # NiceGUI --------------------------------------------------------------------------------------
 
 NICEGUI = """
