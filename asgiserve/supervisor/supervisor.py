@@ -299,13 +299,15 @@ class Supervisor:
         addresses = ", ".join(self._listeners.texts)
         workers = f"with {size} worker{'s' * (size > 1)}"
         status = f"{addresses} {workers}"
+        stack = next((each.stack for each in self._crew.pool.workers if each.stack), "")
         logger.info(
-            "asgiserve %s serves %s %s (supervisor pid %d); press CTRL+C to stop",
+            "asgiserve %s serves %s %s (%s, supervisor pid %d); press CTRL+C to stop",
             __version__,
             addresses,
             workers,
+            stack,
             os.getpid(),
-            extra={"color_message": colored_start("%s (supervisor pid %d)")},
+            extra={"color_message": colored_start("%s (%s, supervisor pid %d)")},
         )
         main_pid = None if predecessor is None else os.getpid()
         self._status = f"Serves {status}"

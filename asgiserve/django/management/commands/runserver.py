@@ -73,6 +73,8 @@ class Command(RunserverCommand):
                     "WARNING: this is for development; in production the asgiserve command serves."
                 )
             )
+        # Into a file or a pipe it would come when the process ends.
+        self.stdout.flush()
 
 
 def load_application() -> Any:
