@@ -23,7 +23,7 @@ from asgiserve.command_options import (
 )
 from asgiserve.config import DEFAULTS, OPTIONS, Config
 from asgiserve.config_sources import Settings, collect_settings, format_config
-from asgiserve.errors import STARTUP_FAILURE, ConfigError, StartupError
+from asgiserve.errors import STARTUP_FAILURE, ColumnError, ConfigError, StartupError
 from asgiserve.version import __version__
 
 __all__ = ["flag_of", "main", "make_command"]
@@ -53,7 +53,7 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
         return report(error.format_message(), USAGE_ERROR)
     except ConfigError as error:
         return report(str(error), USAGE_ERROR)
-    except StartupError as error:
+    except (ColumnError, StartupError) as error:
         return report(str(error), STARTUP_FAILURE)
     except click.Abort:
         # What click makes of Ctrl+C before the server catches it: a stop like any other.

@@ -9,6 +9,7 @@ __all__ = [
     "AppError",
     "AsgiserveError",
     "ClientDisconnected",
+    "ColumnError",
     "ConfigError",
     "HttpRequestError",
     "PeerError",
@@ -69,6 +70,10 @@ class ClientDisconnected(OSError):
 
 class ConfigError(AsgiserveError):
     """An option is unknown, malformed or in conflict; the command exits with status 2."""
+
+
+class ColumnError(AsgiserveError, ImportError):
+    """The column that was asked for is not there, or not whole."""
 
 
 class StartupError(AsgiserveError):

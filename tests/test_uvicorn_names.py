@@ -458,6 +458,23 @@ async def test_callback_is_called_while_the_server_serves():
     assert 0 < calls[0] <= calls[1]
 
 
+@pytest.mark.parametrize(
+    ("callback", "message"),
+    [
+        ("no_such_module_here:notify", "callback_notify: cannot load"),
+        ("asyncio:nothing", "callback_notify: cannot load 'asyncio:nothing'"),
+        ("asyncio:__name__", "callback_notify: 'asyncio:__name__' is not callable"),
+    ],
+)
+async def test_wrong_callback_is_a_mistake_in_the_options(callback, message):
+    config = asgiserve.Config(app, port=0, log_config=None, callback_notify=callback, app_dir=None)
+    server = asgiserve.Server(config)
+    with pytest.raises(ConfigError) as caught:
+        await server.startup()
+    assert str(caught.value).startswith(message)
+    assert not server.started
+
+
 color: contextvars.ContextVar[str] = contextvars.ContextVar("color", default="none")
 
 

@@ -6,7 +6,10 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.core import checks
-from django.core.management import get_commands
+from django.core.management import get_commands, load_command_class
+from django.core.management.base import BaseCommand
+
+from asgiserve.django.development_server import DevelopmentServer
 
 __all__ = ["AsgiserveConfig"]
 
@@ -26,8 +29,10 @@ class AsgiserveConfig(AppConfig):
 
 def check_order(app_configs: Any, **options: Any) -> list[checks.CheckMessage]:
     """Say which app's ``runserver`` hides that of asgiserve, if one does."""
-    owner = get_commands().get("runserver")
-    if owner == AsgiserveConfig.name:
+    owner = get_commands()["runserver"]
+    command = owner if isinstance(owner, BaseCommand) else load_command_class(owner, "runserver")
+    # Others may build on ours, as that of whitenoise does on whichever comes after it.
+    if getattr(command, "server_cls", None) is DevelopmentServer:
         return []
     return [
         checks.Error(

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import time
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from asgiserve.errors import ConfigError, StartupError
@@ -15,21 +16,16 @@ if TYPE_CHECKING:
     from asgiserve.config import Config
     from asgiserve.server.server import Server
 
-__all__ = ["notify"]
+__all__ = ["find_callback", "notify"]
 
 logger = logging.getLogger("asgiserve.error")
 
 
-async def notify(server: Server) -> None:
-    """Call ``callback_notify`` now and every ``timeout_notify`` seconds, until it is cancelled.
+async def notify(server: Server, callback: Callable[[], Awaitable[None]]) -> None:
+    """Call *callback* now and every ``timeout_notify`` seconds, until it is cancelled.
 
     What it raises is logged, and changes nothing.
     """
-    try:
-        callback = find_callback(server.config)
-    except ConfigError as error:
-        logger.error("%s", error)
-        return
     while True:
         server.last_notified = time.time()
         try:
@@ -40,10 +36,10 @@ async def notify(server: Server) -> None:
 
 
 def find_callback(config: Config) -> Any:
-    """What ``callback_notify`` of *config* names.
+    """What ``callback_notify`` of *config* names; None for nothing.
 
     Raises:
-        ConfigError: there is no such thing.
+        ConfigError: there is no such thing, or it cannot be called.
     """
     callback = config.callback_notify
     if not isinstance(callback, str):
@@ -51,6 +47,9 @@ def find_callback(config: Config) -> Any:
     if config.app_dir is not None:
         put_first_on_path(os.path.abspath(config.app_dir))
     try:
-        return import_app(callback)
+        found = import_app(callback)
     except StartupError as error:
         raise ConfigError(f"callback_notify: {error}") from error
+    if not callable(found):
+        raise ConfigError(f"callback_notify: {callback!r} is not callable")
+    return found

@@ -31,7 +31,7 @@ from asgiserve.server.event_loop import choose_loop_factory
 from asgiserve.server.exit_guard import guard_exit
 from asgiserve.server.introduction import describe_addresses, introduce
 from asgiserve.server.log_files import give_log_files, reopen_log_files
-from asgiserve.server.notify import notify
+from asgiserve.server.notify import find_callback, notify
 from asgiserve.server.pid_file import PidFile
 from asgiserve.server.privileges import apply_umask, find_identity
 from asgiserve.server.server_state import ServerState
@@ -96,6 +96,7 @@ class Server:
         self._request = StopRequest()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tls: TlsSettings | None = None
+        self._callback: Any = None
         # What systemd shows.
         self._status = ""
         self._is_loading = False
@@ -185,6 +186,7 @@ class Server:
             self._settle(undo)
             app = self._load_app()
             if app is not None:
+                self._callback = find_callback(self.config)
                 lifespan = self.lifespan = Lifespan(app, self.config)
                 undo.push_async_callback(self._stop_lifespan, lifespan)
                 await finish_unless(self._request.force, lifespan.startup())
@@ -372,8 +374,8 @@ class Server:
         self._request.has_delay = config.drain_delay > 0
         if self._tls is not None:
             undo.callback(asyncio.ensure_future(self._tls.watch()).cancel)
-        if config.callback_notify is not None:
-            undo.callback(asyncio.ensure_future(notify(self)).cancel)
+        if self._callback is not None:
+            undo.callback(asyncio.ensure_future(notify(self, self._callback)).cancel)
         addresses = describe_addresses(listeners, self._tls)
         introduce(addresses, loop, is_supervised=self.is_supervised)
         if not self.is_supervised:
