@@ -325,7 +325,10 @@ class Config(ProcessOptions, TlsOptions, UvicornOptions):
     )
     access_log: bool = option(True, kinds.SWITCH, LOGGING, "Log a line for each request.")
     use_colors: bool | None = option(
-        None, optional(kinds.SWITCH), LOGGING, "Colour the log. [default: on a terminal]"
+        None,
+        optional(kinds.SWITCH),
+        LOGGING,
+        "Colour the log. [default: as NO_COLOR or FORCE_COLOR says, else on a terminal]",
     )
 
     # No options: what was loaded for this configuration, if anything was.

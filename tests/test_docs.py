@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import shlex
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -17,7 +18,8 @@ import yaml
 
 from asgiserve.bench.command import command as bench
 from asgiserve.cli import make_command
-from asgiserve.config import OPTIONS
+from asgiserve.command_options import from_command_line
+from asgiserve.config import OPTIONS, parse_option
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -63,6 +65,27 @@ def test_page_names_no_option_that_is_none(page: Path) -> None:
         text = re.sub(r"^\|[^|]*\|", "|", text, flags=re.M)
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", text))
     assert named <= flags | {"--help"}, page.name
+
+
+def commands_of(page: Path) -> list[list[str]]:
+    lines = re.findall(r"^\$ (?:\w+=\S+ )*asgiserve (.+)$", page.read_text(), flags=re.M)
+    commands = [shlex.split(line, comments=True) for line in lines]
+    return [each for each in commands if each[0] not in ("bench", "doctor")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_commands_of_a_page_are_ones_that_the_command_takes(page: Path) -> None:
+    given: list[dict[str, Any]] = []
+    command = make_command(lambda **values: given.append(values) or 0)
+    for arguments in commands_of(page):
+        command.main(arguments, "asgiserve", standalone_mode=False)
+        options = from_command_line(
+            {name: value for name, value in given.pop().items() if name in OPTIONS}
+        )
+        # Files that are not here would be missed by the configuration itself.
+        for name, (value, _) in options.items():
+            if not name.startswith("ssl_"):
+                parse_option(name, value)
 
 
 @pytest.mark.skipif(find_spec("material") is None, reason="mkdocs-material is not installed")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import contextlib
 import contextvars
 import dataclasses
 import inspect
 import logging
 import re
+import signal
 import socket
 import ssl
 import textwrap
@@ -408,6 +410,23 @@ async def test_pattern_of_test_suites_works():
     assert server.server_state.total_requests == 1
     assert server.lifespan.state == {}
     server.should_exit = True
+    await task
+
+
+async def test_server_without_signal_handlers_leaves_them_alone():
+    class Quiet(asgiserve.Server):
+        @contextlib.contextmanager
+        def capture_signals(self):
+            yield
+
+    before = signal.getsignal(signal.SIGTERM)
+    server = Quiet(asgiserve.Config(app, port=0, log_config=None))
+    task = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - as people write it
+        await asyncio.sleep(0.01)
+    assert signal.getsignal(signal.SIGTERM) is before
+    server.handle_exit(signal.SIGTERM, None)
+    assert server.should_exit
     await task
 
 

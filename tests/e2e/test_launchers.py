@@ -252,6 +252,36 @@ def test_app_behind_another_runserver_fails_the_checks(start_django):
     assert 'Put "asgiserve.django" before "django.contrib.staticfiles"' in server.log()
 
 
+CHECK = """
+from django.conf import settings
+
+settings.configure(INSTALLED_APPS=["asgiserve.django", "django.contrib.staticfiles"])
+import django
+
+django.setup()
+from django.contrib.staticfiles.management.commands.runserver import Command as Foreign
+
+from asgiserve.django import apps
+from asgiserve.django.management.commands.runserver import Command
+
+
+class Built(Command):
+    pass
+
+
+for owner in ("asgiserve.django", "django.contrib.staticfiles", Built(), Foreign()):
+    apps.get_commands = lambda: {"runserver": owner}
+    print([each.id for each in apps.check_order(None)])
+"""
+
+
+@needs_django
+def test_check_lets_commands_pass_that_build_on_ours(start_server):
+    program = start_server("-c", CHECK, wait=False)
+    assert program.exit_status() == 0
+    assert program.log().splitlines() == ["[]", "['asgiserve.E001']", "[]", "['asgiserve.E001']"]
+
+
 # Litestar -------------------------------------------------------------------------------------
 
 LITESTAR = """
