@@ -123,4 +123,4 @@ class Config(options.Config):
     @property
     def use_subprocess(self) -> bool:
         """Whether other processes than this one serve."""
-        return self.reload or self.workers > 1  # type: ignore[operator]
+        return self.reload or (self.workers or 1) > 1

@@ -149,12 +149,11 @@ def find_workers(config: Config, cores: float) -> Finding:
     if config.reload:
         return Finding("workers", Level.OK, f"{text}, while files are watched")
     if workers > max(1, math.ceil(cores)):
-        return Finding(
-            "workers", Level.ADVICE, f"{text}: they take turns", f"export WEB_CONCURRENCY={best}"
-        )
+        command = serve_with(config, f"--workers {best}")
+        return Finding("workers", Level.ADVICE, f"{text}: they take turns", command)
     if workers < best:
         text += f": {best - workers} of them would be idle"
-        return Finding("workers", Level.ADVICE, text, f"export WEB_CONCURRENCY={best}")
+        return Finding("workers", Level.ADVICE, text, serve_with(config, f"--workers {best}"))
     return Finding("workers", Level.OK, text)
 
 
@@ -167,11 +166,11 @@ def find_memory(config: Config, limit_bytes: int | None) -> Finding:
     text = f"{show_size(limit_bytes)} for all, {show_size(share)} for each of {workers}"
     if config.worker_max_rss is not None and config.worker_max_rss > share:
         text += f": less than worker_max_rss, {show_size(config.worker_max_rss)}"
-        command = f"export ASGISERVE_WORKER_MAX_RSS={share * 9 // 10}"
+        command = serve_with(config, f"--worker-max-rss {share * 9 // 10}")
         return Finding("memory", Level.ADVICE, text, command)
     if share < SMALL_WORKER_BYTES:
         fewer = max(1, limit_bytes // SMALL_WORKER_BYTES)
-        command = f"export WEB_CONCURRENCY={fewer}" if fewer < workers else ""
+        command = serve_with(config, f"--workers {fewer}") if fewer < workers else ""
         return Finding("memory", Level.ADVICE, f"{text}: that is little", command)
     return Finding("memory", Level.OK, text)
 
@@ -180,13 +179,18 @@ def find_rights(config: Config) -> Iterator[Finding]:
     """Who serves, and whom it believes."""
     if hasattr(os, "geteuid") and os.geteuid() == 0 and config.user is None:
         text = "root: the application may do everything"
-        yield Finding("user", Level.ADVICE, text, "export ASGISERVE_USER=nobody")
+        yield Finding("user", Level.ADVICE, text, serve_with(config, "--user nobody"))
     else:
         yield Finding("user", Level.OK, "not root" if config.user is None else str(config.user))
     if config.proxy_headers and "*" in (config.forwarded_allow_ips or ()):
         text = "every client is believed to be a proxy, and can say that it is somebody else"
-        command = "export FORWARDED_ALLOW_IPS=127.0.0.1,::1  # or the proxies' addresses"
+        command = serve_with(config, "--forwarded-allow-ips 127.0.0.1,::1")
         yield Finding("proxies", Level.ADVICE, text, command)
+
+
+def serve_with(config: Config, options: str) -> str:
+    """The command of the server with other *options* than it has."""
+    return f"asgiserve {config.app} {options}"
 
 
 def show(number: float) -> str:
