@@ -7,6 +7,7 @@ import json
 import logging
 import re
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -140,3 +141,41 @@ def test_colours_are_for_text():
     with pytest.raises(OptionError, match="use_colors: log_format logfmt has no colours"):
         Config("main:app", log_format="logfmt", use_colors=True)
     assert Config("main:app", log_format="logfmt", use_colors=False).use_colors is False
+
+
+# Documentation ---------------------------------------------------------------------------------
+
+PAGE = (Path(__file__).parent.parent / "docs" / "logs.md").read_text()
+
+
+@pytest.fixture
+def _root_handlers():
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield
+    root.handlers, root.level = before
+
+
+@pytest.mark.usefixtures("_root_handlers")
+def test_configuration_of_the_page_makes_every_logger_write_json(capsys):
+    block = PAGE.rpartition("```json\n")[2].partition("```")[0]
+    names = ("asgiserve.access", "asgiserve.error", "asgiserve")
+    for name in names:
+        logging.getLogger(name).handlers = []
+        logging.getLogger(name).propagate = True
+    configure_logging(Config("main:app", log_config=json.loads(block)))
+    for name in (*names, "somebody.else"):
+        logging.getLogger(name).warning("hello from %s", name)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["logger"] for line in lines] == [*names, "somebody.else"]
+
+
+def test_lines_of_the_page_are_such_lines():
+    arguments = ("127.0.0.1:50412", "GET", "/items?page=2", "1.1", 200)
+    record = logging.LogRecord(
+        "asgiserve.access", logging.INFO, "", 0, '%s - "%s %s HTTP/%s" %d', arguments, None
+    )
+    record.created = 1795741241.204
+    vars(record).update(body_bytes=1345, duration_s=0.00231)
+    assert JsonFormatter().format(record) in PAGE.splitlines()
+    assert LogfmtFormatter().format(record) in PAGE.splitlines()
