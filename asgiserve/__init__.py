@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from asgiserve.option_parameters import takes_options
 from asgiserve.version import __version__
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Config", "Server", "__version__", "main", "run"]
 
 
+@takes_options
 def run(app: Any, **options: Any) -> None:
     """Serve *app* until a signal stops the server.
 

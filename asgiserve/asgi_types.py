@@ -1,6 +1,7 @@
-"""Types of ASGI 3.0 applications: scopes, messages and callables (HTTP 2.5, lifespan 2.0).
+"""Types of ASGI 3.0 applications: scopes, messages and callables.
 
-Applications may import them for their annotations; nothing here exists for the server alone.
+HTTP 2.5, WebSocket 2.5 and lifespan 2.0, with the extensions that the server has. Applications may
+import them for their annotations; nothing here exists for the server alone.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ __all__ = [
     "ASGI2Application",
     "ASGI2Instance",
     "ASGI3Application",
+    "ASGIApp",
     "ASGIReceive",
     "ASGISend",
     "ASGIVersions",
     "HTTPDisconnectEvent",
     "HTTPRequestEvent",
-    "HTTPRequestTrailersEvent",
     "HTTPResponseBodyEvent",
     "HTTPResponseEarlyHintEvent",
     "HTTPResponseStartEvent",
@@ -34,6 +35,16 @@ __all__ = [
     "ReceiveEvent",
     "Scope",
     "SendEvent",
+    "WWWScope",
+    "WebSocketAcceptEvent",
+    "WebSocketCloseEvent",
+    "WebSocketConnectEvent",
+    "WebSocketDisconnectEvent",
+    "WebSocketReceiveEvent",
+    "WebSocketResponseBodyEvent",
+    "WebSocketResponseStartEvent",
+    "WebSocketScope",
+    "WebSocketSendEvent",
 ]
 
 
@@ -63,6 +74,25 @@ class HTTPScope(TypedDict):
     extensions: dict[str, dict[str, Any]]
 
 
+class WebSocketScope(TypedDict):
+    """The scope of one WebSocket (ASGI WebSocket 2.5)."""
+
+    type: Literal["websocket"]
+    asgi: ASGIVersions
+    http_version: str
+    scheme: str
+    path: str
+    raw_path: bytes
+    query_string: bytes
+    root_path: str
+    headers: Iterable[tuple[bytes, bytes]]
+    client: tuple[str, int] | None
+    server: tuple[str, int | None] | None
+    subprotocols: Iterable[str]
+    state: NotRequired[dict[str, Any]]
+    extensions: dict[str, dict[str, Any]]
+
+
 class LifespanScope(TypedDict):
     """The scope of the lifespan (ASGI lifespan 2.0)."""
 
@@ -72,18 +102,12 @@ class LifespanScope(TypedDict):
 
 
 class HTTPRequestEvent(TypedDict):
-    """Received: a part of the request's body."""
+    """Received: a part of the request's body; the last has the trailers, with the option for it."""
 
     type: Literal["http.request"]
     body: bytes
     more_body: bool
-
-
-class HTTPRequestTrailersEvent(TypedDict):
-    """Received after the body, with ``request_trailers``: the request's trailers."""
-
-    type: Literal["http.request.trailers"]
-    headers: Iterable[tuple[bytes, bytes]]
+    trailers: NotRequired[Iterable[tuple[bytes, bytes]]]
 
 
 class HTTPDisconnectEvent(TypedDict):
@@ -124,6 +148,68 @@ class HTTPResponseEarlyHintEvent(TypedDict):
     links: Iterable[bytes]
 
 
+class WebSocketConnectEvent(TypedDict):
+    """Received first: a client asks for a WebSocket."""
+
+    type: Literal["websocket.connect"]
+
+
+class WebSocketReceiveEvent(TypedDict):
+    """Received: a message, which is one of text and bytes."""
+
+    type: Literal["websocket.receive"]
+    bytes: NotRequired[bytes | None]
+    text: NotRequired[str | None]
+
+
+class WebSocketDisconnectEvent(TypedDict):
+    """Received last: the close code, 1005 if there was none and 1006 if the client just left."""
+
+    type: Literal["websocket.disconnect"]
+    code: int
+    reason: str
+
+
+class WebSocketAcceptEvent(TypedDict):
+    """Sent: the WebSocket is open."""
+
+    type: Literal["websocket.accept"]
+    subprotocol: NotRequired[str | None]
+    headers: NotRequired[Iterable[tuple[bytes, bytes]]]
+
+
+class WebSocketSendEvent(TypedDict):
+    """Sent: a message, which is one of text and bytes."""
+
+    type: Literal["websocket.send"]
+    bytes: NotRequired[bytes | None]
+    text: NotRequired[str | None]
+
+
+class WebSocketCloseEvent(TypedDict):
+    """Sent: the end; in place of an accept it is a refusal, by status 403."""
+
+    type: Literal["websocket.close"]
+    code: NotRequired[int]
+    reason: NotRequired[str | None]
+
+
+class WebSocketResponseStartEvent(TypedDict):
+    """Sent in place of an accept: status and headers of a refusal."""
+
+    type: Literal["websocket.http.response.start"]
+    status: int
+    headers: NotRequired[Iterable[tuple[bytes, bytes]]]
+
+
+class WebSocketResponseBodyEvent(TypedDict):
+    """Sent: a part of a refusal's body."""
+
+    type: Literal["websocket.http.response.body"]
+    body: NotRequired[bytes]
+    more_body: NotRequired[bool]
+
+
 class LifespanStartupEvent(TypedDict):
     """Received: prepare to serve."""
 
@@ -162,12 +248,15 @@ class LifespanShutdownFailedEvent(TypedDict):
     message: NotRequired[str]
 
 
-Scope: TypeAlias = HTTPScope | LifespanScope
+WWWScope: TypeAlias = HTTPScope | WebSocketScope
+Scope: TypeAlias = WWWScope | LifespanScope
 
 ReceiveEvent: TypeAlias = (
     HTTPRequestEvent
-    | HTTPRequestTrailersEvent
     | HTTPDisconnectEvent
+    | WebSocketConnectEvent
+    | WebSocketReceiveEvent
+    | WebSocketDisconnectEvent
     | LifespanStartupEvent
     | LifespanShutdownEvent
 )
@@ -177,6 +266,11 @@ SendEvent: TypeAlias = (
     | HTTPResponseBodyEvent
     | HTTPResponseTrailersEvent
     | HTTPResponseEarlyHintEvent
+    | WebSocketAcceptEvent
+    | WebSocketSendEvent
+    | WebSocketCloseEvent
+    | WebSocketResponseStartEvent
+    | WebSocketResponseBodyEvent
     | LifespanStartupCompleteEvent
     | LifespanStartupFailedEvent
     | LifespanShutdownCompleteEvent
@@ -189,6 +283,8 @@ Message: TypeAlias = MutableMapping[str, Any]
 ASGIReceive: TypeAlias = Callable[[], Awaitable[ReceiveEvent]]
 ASGISend: TypeAlias = Callable[[SendEvent], Awaitable[None]]
 ASGI3Application: TypeAlias = Callable[[Scope, ASGIReceive, ASGISend], Awaitable[None]]
+# What middleware wraps; ASGI 3 it is unless something else is said.
+ASGIApp: TypeAlias = ASGI3Application
 
 
 class ASGI2Instance(Protocol):

@@ -6,10 +6,8 @@ Status 0 is a clean stop, 2 a mistake in the options, 3 a server that could not 
 from __future__ import annotations
 
 import os
-import platform
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NoReturn
 
 import click
@@ -160,6 +158,9 @@ def serve(config: Config, reread: Callable[[], Config]) -> int:
 
 def describe_version() -> str:
     """What would run: asgiserve, its column, llhttp, uvloop and Python."""
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
     from asgiserve._twins import COLUMN, LLHTTP_VERSION
 
     parts = [f"{COLUMN} column"]

@@ -8,12 +8,10 @@ TOML files are derived from it in ``config_sources`` and do not belong here.
 
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from configparser import RawConfigParser
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
-from typing import IO, Any, ClassVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from asgiserve import option_kinds as kinds
 from asgiserve import server_kinds
@@ -36,6 +34,9 @@ from asgiserve.options import (
 from asgiserve.process_options import ProcessOptions, check_process_conflicts
 from asgiserve.tls_options import TlsOptions, check_tls_conflicts
 from asgiserve.uvicorn_options import UvicornOptions, apply_uvicorn_options
+
+if TYPE_CHECKING:
+    from configparser import RawConfigParser
 
 __all__ = [
     "DEFAULTS",
@@ -62,7 +63,7 @@ class Config(ProcessOptions, TlsOptions, UvicornOptions):
         ConfigError: an option is unknown, has a bad value, or conflicts with another.
     """
 
-    app: Any = field(
+    app: str | Callable[..., Any] = field(
         metadata={
             "option": Option(
                 server_kinds.APP,
@@ -381,6 +382,8 @@ def parse_option(name: str, value: object) -> Any:
 
 def unknown_option_message(name: str) -> str:
     """Say that *name* is no option, and which it resembles."""
+    import difflib
+
     similar = difflib.get_close_matches(name, OPTIONS, n=1)
     return f"{name}: no such option" + (f"; did you mean {similar[0]}?" if similar else "")
 

@@ -5,9 +5,7 @@ Each value remembers its source, so that an error and ``--print-config`` can nam
 
 from __future__ import annotations
 
-import json
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -159,6 +157,8 @@ def read_config_file(path: str | None) -> tuple[Mapping[str, Any], str]:
 
 def read_table(path: Path) -> tuple[Mapping[str, Any], str]:
     """The options of one TOML file, and what to call it."""
+    import tomllib
+
     try:
         document = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -206,5 +206,7 @@ def format_value(name: str, value: Any) -> str:
         return f"0o{value:o}"
     if name == "headers":
         value = [f"{field_name}: {field_value}" for field_name, field_value in value]
+    import json
+
     # A string of JSON is one of TOML, but for the one control character that JSON lets through.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

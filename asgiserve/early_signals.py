@@ -1,4 +1,4 @@
-"""Signals that come while Python still imports the server: none of them kills.
+"""Signals that come while Python still imports the server, or ends already: none of them kills.
 
 Nothing but the standard library's smallest is imported here: until a process calls this, a signal
 does what the system does by default.
@@ -10,7 +10,7 @@ import os
 import signal
 from types import FrameType
 
-__all__ = ["catch_early_signals"]
+__all__ = ["catch_early_signals", "ignore_late_signals"]
 
 # What asks a server to do something and would kill a process that does not know it.
 REQUESTS = ("SIGHUP", "SIGUSR1", "SIGUSR2")
@@ -39,6 +39,15 @@ def catch_early_signals(*, is_worker: bool = False) -> None:
         signal.signal(number, signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
+
+
+def ignore_late_signals() -> None:
+    """Have signals pass while a worker ends, which has its exit status already.
+
+    CPython puts the system's handlers, which kill, in the place of its own before it has ended.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, *find_signals(REQUESTS)):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def end_process(number: int, frame: FrameType | None) -> None:

@@ -13,6 +13,7 @@ __all__ = [
     "ConfigError",
     "HttpRequestError",
     "PeerError",
+    "ShutdownError",
     "StartupError",
     "WebSocketError",
 ]
@@ -78,3 +79,7 @@ class ColumnError(AsgiserveError, ImportError):
 
 class StartupError(AsgiserveError):
     """The server could not start; the command exits with status 3."""
+
+
+class ShutdownError(AsgiserveError):
+    """The application's shutdown failed, or the server did not come to its end."""

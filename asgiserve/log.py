@@ -6,13 +6,11 @@ What custom logging configurations need is importable from here; access lines ar
 
 from __future__ import annotations
 
-import json
 import logging
 import logging.config
 import os
-import tomllib
+import sys
 from collections.abc import Mapping
-from configparser import RawConfigParser
 from typing import TYPE_CHECKING, Any
 
 from asgiserve.errors import ConfigError
@@ -38,9 +36,13 @@ STRUCTURED_FORMATTERS = {
 def configure_logging(config: Config) -> None:
     """Set the loggers up as *config* says; a second call replaces what the first did.
 
+    Without ``log_config`` and ``log_level`` they are the host program's, and left alone.
+
     Raises:
         ConfigError: the logging configuration cannot be read or is not valid.
     """
+    if config.log_config is None and config.log_level is None:
+        return
     logging.addLevelName(TRACE, "TRACE")
     if config.log_config is not None:
         try:
@@ -58,7 +60,8 @@ def configure_logging(config: Config) -> None:
         level = config.log_level.upper() if isinstance(config.log_level, str) else config.log_level
         for name in ("asgiserve", "asgiserve.error", "asgiserve.access"):
             logging.getLogger(name).setLevel(level)
-    if not config.access_log:
+    # Where the handlers are the host program's, it is enough that no server writes access lines.
+    if not config.access_log and config.log_config is not None:
         access_logger = logging.getLogger("asgiserve.access")
         access_logger.handlers = []
         access_logger.propagate = False
@@ -73,8 +76,7 @@ def make_structured_config(log_format: str) -> dict[str, Any]:
 
 def apply_log_config(log_config: Any, use_colors: bool | None) -> None:
     """Apply one of the forms of *log_config*: a mapping, a path, or what fileConfig reads."""
-    # A parser of .ini files is a mapping too, but not of the kind that dictConfig takes.
-    if isinstance(log_config, Mapping) and not isinstance(log_config, RawConfigParser):
+    if isinstance(log_config, Mapping) and not is_ini_parser(log_config):
         logging.config.dictConfig(with_colors(log_config, use_colors))
         return
     suffix = os.path.splitext(log_config)[1].lower() if isinstance(log_config, str) else ""
@@ -84,12 +86,23 @@ def apply_log_config(log_config: Any, use_colors: bool | None) -> None:
     logging.config.fileConfig(log_config, disable_existing_loggers=False)
 
 
+def is_ini_parser(mapping: Mapping[str, Any]) -> bool:
+    """Whether *mapping* is not of the kind that dictConfig takes, but a parser of .ini files."""
+    # Whoever made one has imported its module.
+    configparser = sys.modules.get("configparser")
+    return configparser is not None and isinstance(mapping, configparser.RawConfigParser)
+
+
 def read_mapping(path: str, suffix: str) -> Mapping[str, Any]:
     """Read the file at *path*, whose format is told by *suffix*."""
     with open(path, "rb") as file:
         if suffix == ".json":
+            import json
+
             mapping = json.load(file)
         elif suffix == ".toml":
+            import tomllib
+
             mapping = tomllib.load(file)
         else:
             try:

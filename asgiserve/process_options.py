@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["ProcessOptions", "check_process_conflicts"]
 
 
-@dataclass(frozen=True, kw_only=True)
+# Config makes the methods.
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class ProcessOptions:
     """How many processes serve, when they are replaced, and as whom they run."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from configparser import RawConfigParser
 from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
@@ -124,7 +123,8 @@ def _to_log_level(value: Any) -> str | int:
 def _to_log_config(value: Any) -> Any:
     if value == "default":
         return LOGGING_CONFIG
-    if isinstance(value, (Mapping, RawConfigParser)) or hasattr(value, "readline"):
+    # A parser of .ini files is a mapping too.
+    if isinstance(value, Mapping) or hasattr(value, "readline"):
         return value
     return to_existing_file(value)
 

@@ -5,7 +5,6 @@ Both are ASCII without control characters but for the line's end, whatever was l
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import re
@@ -144,7 +143,9 @@ def to_plain(value: object) -> str | int | float | bool | None:
     """*value* as JSON knows it; what it does not know becomes text."""
     if value is None or isinstance(value, (str, bool)):
         return value
-    if type(value) is int or (isinstance(value, float) and math.isfinite(value)):
+    if type(value) is int or isinstance(value, Milliseconds):
+        return value
+    if type(value) is float and math.isfinite(value):
         return value
     try:
         return str(value)
@@ -163,11 +164,16 @@ def encode(value: str | int | float | bool | None) -> str:
     """*value* in JSON."""
     if isinstance(value, str):
         return quote(value)
-    return repr(value) if isinstance(value, Milliseconds) else json.dumps(value)
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def quote(text: str) -> str:
     """*text* in quotes, as in JSON, and with no control character at all."""
+    # Here, since most servers write text, and start without it.
+    import json
+
     return json.dumps(text).replace("\x7f", "\\u007f")
 
 

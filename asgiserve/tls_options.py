@@ -31,7 +31,8 @@ NEEDS_CERTIFICATE = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+# Config makes the methods.
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class TlsOptions:
     """Certificates, and who may connect with which version and cipher."""
 

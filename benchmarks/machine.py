@@ -13,13 +13,14 @@ from pathlib import Path
 
 __all__ = ["describe_machine", "format_header"]
 
+OWN = "asgiserve"
 SELF_EVIDENT = ("date", "cpu", "system", "python")
 
 
 def describe_machine(
     packages: Iterable[str | None], programs: Mapping[str, str | None] | None = None
 ) -> dict[str, str]:
-    """Say where a run is made, with the versions of *packages* as this interpreter finds them.
+    """Say where a run is made, with the versions of *packages*, where they are installed.
 
     Called before the run: the load average then tells what else the machine is doing.
 
@@ -35,7 +36,7 @@ def describe_machine(
         "system": f"{platform.system()} {platform.release()}",
         "load average": f"{os.getloadavg()[0]:.1f}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        **{package: find_version(package) for package in sorted(filter(None, packages))},
+        **find_versions(packages),
         **{name: ask_version(command) for name, command in (programs or {}).items()},
     }
 
@@ -47,12 +48,16 @@ def format_header(description: dict[str, str]) -> str:
     )
 
 
-def find_version(package: str) -> str:
-    """Read an installed version; what runs from the checkout has no version of its own."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "(checkout)"
+def find_versions(packages: Iterable[str | None]) -> dict[str, str]:
+    """Read installed versions; what is not installed is left out, but for the checkout itself."""
+    versions = {}
+    for package in sorted(filter(None, packages)):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            if package == OWN:
+                versions[package] = "(checkout)"
+    return versions
 
 
 def ask_version(command: str | None) -> str:

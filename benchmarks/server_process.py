@@ -18,6 +18,8 @@ __all__ = ["ServerError", "ServerProcess", "find_free_port"]
 REPOSITORY = Path(__file__).resolve().parent.parent
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 10
+# How long a start may seem to take longer than it does.
+POLL_S = 0.005
 # Places of the values in /proc/PID/stat after the command's name (proc_pid_stat(5)).
 SESSION_FIELD = 3
 CPU_FIELDS = slice(11, 15)
@@ -95,7 +97,7 @@ class ServerProcess:
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
             except OSError:
-                time.sleep(0.05)
+                time.sleep(POLL_S)
             else:
                 return
         raise ServerError(f"not listening after {self.start_timeout_s} s: {self.read_output()}")

@@ -35,8 +35,6 @@ WAYS = {
 REQUEST = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
 # How long to wait for all workers, and for one answer.
 TIMEOUT_S = 30
-# Beside the connections: the interpreter's files, pipes and so on.
-SPARE_FILES = 200
 # How long a worker stands still: shorter than what the others need to notice.
 STANDSTILL_S = 1.0
 WRK_DURATION_S = 3
@@ -257,7 +255,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     """Measure, and print Markdown tables."""
     arguments = parse_arguments()
-    raise_file_limit(arguments.connections + SPARE_FILES)
+    raise_file_limit(arguments.connections)
     machine = describe_machine({"uvloop", "asgiserve"})
     figures = measure(
         WAYS,

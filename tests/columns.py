@@ -1,6 +1,7 @@
 """Which columns this test run covers: what is there, or what ``ASGISERVE_TEST_COLUMNS`` demands.
 
-``both`` fails where the compiled column was not built, ``pure`` leaves it out even if it was.
+``both`` and ``compiled`` fail where the compiled column was not built; ``pure`` leaves it out even
+if it was.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ __all__ = ["COLUMNS", "environment_of", "load_namespace"]
 
 def columns_to_test() -> list[Column]:
     wanted = os.environ.get("ASGISERVE_TEST_COLUMNS") or "auto"
-    if wanted not in ("auto", "both", "pure"):
-        raise ValueError(f"ASGISERVE_TEST_COLUMNS is auto, both or pure, not {wanted!r}")
+    if wanted not in ("auto", "both", "compiled", "pure"):
+        raise ValueError(f"ASGISERVE_TEST_COLUMNS is both, compiled or pure, not {wanted!r}")
     is_built = any(find_spec(f"{SPEEDUPS}.{name}") for name in TWINNED)
-    if wanted == "both" and not is_built:
-        raise RuntimeError("ASGISERVE_TEST_COLUMNS=both, but the compiled column was not built")
+    if wanted in ("both", "compiled") and not is_built:
+        raise RuntimeError(
+            f"ASGISERVE_TEST_COLUMNS={wanted}, but the compiled column was not built"
+        )
+    if wanted == "compiled":
+        return ["compiled"]
     return ["pure", "compiled"] if is_built and wanted != "pure" else ["pure"]
 
 

@@ -12,8 +12,19 @@ from tests.columns import COLUMNS, load_namespace
 
 # These assert in the name of the tests, and should show as much when they fail.
 pytest.register_assert_rewrite(
-    "tests.conformance.verdicts", "tests.fakes", "tests.http_responses", "tests.parser_traces"
+    "tests.conformance.verdicts",
+    "tests.e2e.frameworks.site_checks",
+    "tests.fakes",
+    "tests.http_responses",
+    "tests.parser_traces",
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have the plugin of asgiserve, also where it was installed before there was one."""
+    if not config.pluginmanager.has_plugin("asgiserve"):
+        config.pluginmanager.import_plugin("asgiserve.pytest_plugin")
+
 
 # How long one example takes says more of the machine than of the code.
 settings.register_profile("no deadline", deadline=None)

@@ -258,6 +258,25 @@ def test_bare_import_is_light():
     assert (returncode, out) == (0, f"{__version__}\n"), err
 
 
+def test_start_imports_nothing_that_few_servers_need(column):
+    spared = {"configparser", "difflib", "tomllib"}
+    if column == "compiled":
+        # The pure column masks frames by websockets, which imports the others.
+        spared |= {"importlib.metadata", "json", "websockets"}
+    code = (
+        "import sys, asgiserve.cli, asgiserve.server.server\n"
+        f"print(*({spared!r} & sys.modules.keys()))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        env={**environment_of(column), "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout.split() == []
+
+
 def test_package_offers_what_uvicorn_does():
     assert asgiserve.Config.__name__ == "Config"
     assert asgiserve.Server.__name__ == "Server"

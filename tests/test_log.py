@@ -62,11 +62,12 @@ def test_default_configuration_is_not_changed_by_use():
     assert json.dumps(LOGGING_CONFIG) == before
 
 
-def test_nothing_is_configured_without_a_log_config():
+@pytest.mark.parametrize("has_access_log", [True, False])
+def test_nothing_is_configured_without_a_log_config(has_access_log):
     access_logger.handlers = [logging.NullHandler()]
-    handlers = access_logger.handlers[:]
-    configure(log_config=None)
-    assert access_logger.handlers == handlers
+    handlers, propagate = access_logger.handlers[:], access_logger.propagate
+    configure(log_config=None, access_log=has_access_log)
+    assert (access_logger.handlers, access_logger.propagate) == (handlers, propagate)
 
 
 @pytest.mark.parametrize(

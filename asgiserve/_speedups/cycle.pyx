@@ -243,6 +243,8 @@ cdef class Cycle:
             exc = EXCEPTION(task) if type(task) is TASK_TYPE else task.exception()
         except CancelledError as cancelled:
             exc = cancelled
+        # A circle of its exception's frames and this would last until a garbage collection.
+        self.task = None
         self.on_app_done(exc)
 
     cpdef object on_app_done(self, exc):

@@ -12,6 +12,7 @@ cdef class ReadGate:
 cdef class WriteBatch:
     cdef readonly bint gathers_pieces
     cdef readonly object loop
+    cdef object _clock
     cdef list _gates
     cdef double _held_since_s
     cdef bint _is_holding
@@ -21,6 +22,7 @@ cdef class WriteBatch:
 
     cpdef bint count_write(self) except -1
     cpdef object add(self, WriteGate gate)
+    cdef double _now_s(self) except -1
     cdef int _flush(self) except -1
 
 

@@ -66,9 +66,10 @@ cdef class ReadGate:
 cdef class WriteBatch:
     """What the connections of one busy loop write in a turn, kept until the end of the turn."""
 
-    def __init__(self, loop):
+    def __init__(self, loop, clock=None):
         self.loop = loop
         self.gathers_pieces = type(loop).__module__.startswith("uvloop")
+        self._clock = clock
         self._gates = []
 
     cpdef bint count_write(self) except -1:
@@ -79,24 +80,27 @@ cdef class WriteBatch:
                 return False
             self._is_watching = True
             self._writes = 1
-            self._turn_began_s = perf_counter()
+            self._turn_began_s = self._now_s()
             self.loop.call_soon(self._end_turn)
-        elif self._gates and perf_counter() - self._held_since_s > HELD_S:
+        elif self._gates and self._now_s() - self._held_since_s > HELD_S:
             self._flush()
         return self._is_holding
 
     cpdef object add(self, WriteGate gate):
         """Flush *gate* at the end of this turn."""
         if not self._gates:
-            self._held_since_s = perf_counter()
+            self._held_since_s = self._now_s()
         self._gates.append(gate)
 
     def _end_turn(self):
-        cdef double turn_s = perf_counter() - self._turn_began_s
+        cdef double turn_s = self._now_s() - self._turn_began_s
         self._is_watching = False
         self._is_holding = self._writes >= BATCH_WRITES and turn_s < self._writes * BATCH_GAP_S
         self._writes = 0
         self._flush()
+
+    cdef double _now_s(self) except -1:
+        return perf_counter() if self._clock is None else self._clock()
 
     cdef int _flush(self) except -1:
         cdef list gates = self._gates

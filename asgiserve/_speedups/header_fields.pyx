@@ -4,7 +4,7 @@
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.ref cimport PyObject
 from libc.stdint cimport int64_t, uint32_t
-from libc.string cimport memchr, memset
+from libc.string cimport memchr, memcmp, memset
 
 import re
 from ipaddress import IPv6Address
@@ -18,6 +18,7 @@ __all__ = [
     "is_valid_host",
     "lower_name",
     "parse_content_length",
+    "select_fields",
 ]
 
 cdef int64_t MAX_CONTENT_LENGTH = 0x7FFFFFFFFFFFFFFF
@@ -247,3 +248,26 @@ cpdef bint has_list_member(bytes value, bytes member):
 
 
 fill_tables()
+
+
+cpdef tuple select_fields(fields, tuple names):
+    """Those of *fields* that have one of a few lower-case *names*, in their order."""
+    cdef list selected = []
+    cdef bytes name
+    for name, value in fields:
+        if is_one_of(name, names):
+            selected.append((name, value))
+    return tuple(selected)
+
+
+cdef bint is_one_of(bytes name, tuple names) except -1:
+    """Whether *name* is one of *names*; common names are mostly the same objects."""
+    cdef bytes other
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(name)
+    for other in names:
+        if name is other:
+            return True
+        if size == PyBytes_GET_SIZE(other):
+            if memcmp(PyBytes_AS_STRING(name), PyBytes_AS_STRING(other), size) == 0:
+                return True
+    return False

@@ -187,6 +187,10 @@ cdef class Http1Connection(Http1Ends):
             self._read_gate.update(0)
             self._read_ticks = self.worker.body_ticks
 
+    cpdef bint has_long_rest(self, Http1Cycle cycle) except -1:
+        """Whether more of the request's body is to come than is worth reading."""
+        return cycle.head.body_size - self._received_bytes > DRAIN_LIMIT_BYTES
+
     cpdef object on_response_end(self, Http1Cycle cycle):
         """The answer is complete; what follows depends on the request body and on persistence."""
         self.worker.requests_total += 1
@@ -198,10 +202,7 @@ cdef class Http1Connection(Http1Ends):
             self._close_after_response(cycle.head.keep_alive)
         elif self._is_message_complete:
             self._next_request()
-        elif (
-            self.worker.is_draining
-            or cycle.head.body_size - self._received_bytes > DRAIN_LIMIT_BYTES
-        ):
+        elif self.worker.is_draining or self.has_long_rest(cycle):
             self._linger()
         else:
             self._drained_bytes = 0

@@ -15,6 +15,7 @@ cdef class CycleOwner(RequestSink):
     cdef readonly str client_text
 
     cpdef object on_body_taken(self)
+    cpdef bint has_long_rest(self, Http1Cycle cycle) except -1
     cpdef object on_response_end(self, Http1Cycle cycle)
     cpdef object on_app_done(self, Http1Cycle cycle, exc)
 

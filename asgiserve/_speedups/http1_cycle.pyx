@@ -31,6 +31,10 @@ cdef class CycleOwner(RequestSink):
         """The application has taken all of the body that has come."""
         raise NotImplementedError
 
+    cpdef bint has_long_rest(self, Http1Cycle cycle) except -1:
+        """Whether more of the request's body is to come than is worth reading."""
+        raise NotImplementedError
+
     cpdef object on_response_end(self, Http1Cycle cycle):
         """The answer is complete."""
         raise NotImplementedError
@@ -104,7 +108,11 @@ cdef class Http1Cycle(HttpCycle):
         cdef CycleOwner owner = self._owner
         # The last moment to say that the connection ends. A client that was never told to continue
         # may or may not send its body, so the next request would have no sure beginning.
-        if (owner.worker.is_draining or self.is_continue_due) and not self.has_started_response():
+        if not self.has_started_response() and (
+            owner.worker.is_draining
+            or self.is_continue_due
+            or (not more_body and self.head.body_size > 0 and owner.has_long_rest(self))
+        ):
             owner.framer.keep_alive = False
         if not more_body:
             owner.write_gate.write_end(owner.framer.frame_body(body, False))

@@ -56,13 +56,14 @@ cdef class ReadyEvent(Ready):
 
 
 cdef class Failed(Ready):
-    """An awaitable whose awaiting raises a known exception."""
+    """An awaitable whose awaiting raises a known exception, once."""
 
     def __next__(self):
-        raise self._value
+        self.send(None)
 
     def send(self, value):
-        raise self._value
+        exc, self._value = self._value, RuntimeError("a send() was awaited twice")
+        raise exc
 
 
 cdef PyObject* end_with_value(PyObject* self) noexcept:

@@ -192,6 +192,9 @@ class Cycle:
 
     def on_task_done(self, task: asyncio.Task[Any]) -> None:
         """The application's task has ended."""
+        # Its exception holds the frames of the application, which hold this: in a circle, all that
+        # they have open would stay open until the next garbage collection.
+        self.task = None
         self.on_app_done(asyncio.CancelledError() if task.cancelled() else task.exception())
 
     def on_app_done(self, exc: BaseException | None) -> None:

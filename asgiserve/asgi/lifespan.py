@@ -49,18 +49,26 @@ class Reaction(Enum):
 class Lifespan:
     """One lifespan of *app*; a server makes a new one for each start.
 
+    Args:
+        is_strict: an application that raises after it was told to start must not be served,
+            although the specification lets the server continue.
+
     Attributes:
         state: what the application keeps for its requests; empty when it has no lifespan.
         context: the lifespan runs in it; requests run in copies of it, and so see the variables
             that were set at startup.
-        has_failed: the lifespan broke after startup, so something may not have been cleaned up.
+        failure: how the lifespan broke after startup, so that something may not have been cleaned
+            up; "" if it did not.
+        error: what the application raised, at startup or later.
     """
 
-    def __init__(self, app: Any, config: Config) -> None:
+    def __init__(self, app: Any, config: Config, *, is_strict: bool = False) -> None:
         self.state: dict[str, Any] = {}
         self.context = contextvars.copy_context()
-        self.has_failed = False
+        self.failure = ""
+        self.error: BaseException | None = None
         self._app = app
+        self._is_strict = is_strict
         self._mode = config.lifespan
         self._startup_timeout_s = config.timeout_lifespan_startup
         self._shutdown_timeout_s = config.timeout_lifespan_shutdown
@@ -70,7 +78,12 @@ class Lifespan:
         self._events: asyncio.Queue[str | None] = asyncio.Queue()
         self._answer: asyncio.Future[None] | None = None
         # The message of lifespan.startup.failed or lifespan.shutdown.failed.
-        self._failure: str | None = None
+        self._failed_message: str | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the lifespan broke after startup."""
+        return bool(self.failure)
 
     async def startup(self) -> None:
         """Tell the application to start, and wait until it has.
@@ -98,9 +111,10 @@ class Lifespan:
                 f"application startup took longer than {self._startup_timeout_s:g} s"
                 " (timeout_lifespan_startup)"
             )
-        if self._failure is not None:
+        if self._failed_message is not None:
             await self._end_task()
-            raise StartupError(join_reason("application startup failed", self._failure))
+            reason = join_reason("application startup failed", self._failed_message)
+            raise StartupError(reason) from self.error
         if reaction is Reaction.ENDED:
             self._on_no_startup_answer()
             return
@@ -129,8 +143,8 @@ class Lifespan:
                 f"Application shutdown took longer than {self._shutdown_timeout_s:g} s"
                 " (timeout_lifespan_shutdown)"
             )
-        elif self._failure is not None:
-            self._fail(join_reason("Application shutdown failed", self._failure))
+        elif self._failed_message is not None:
+            self._fail(join_reason("Application shutdown failed", self._failed_message))
         elif reaction is Reaction.ENDED:
             self._on_early_end(self._task)
         else:
@@ -164,7 +178,7 @@ class Lifespan:
         if phase is not self._phase or self._answer is None:
             raise AppError(f"lifespan: got {kind!r}, expected {self._phase.value}")
         if kind.endswith(".failed"):
-            self._failure = str(message.get("message", ""))
+            self._failed_message = str(message.get("message", ""))
         if kind == "lifespan.startup.complete":
             self._phase = Phase.RUNNING
         else:
@@ -199,6 +213,8 @@ class Lifespan:
         if self._task.done() and (error := task_error(self._task)) is not None:
             # Frameworks raise once more what they have reported as failed.
             logger.debug("The application's lifespan ended with %r", error)
+            if not isinstance(error, asyncio.CancelledError):
+                self.error = error
 
     def _on_no_startup_answer(self) -> None:
         """The application ended without an answer to lifespan.startup: no lifespan, or a bug."""
@@ -207,11 +223,11 @@ class Lifespan:
         was_received = self._events.empty()
         self._phase = Phase.ENDED
         self.state.clear()
-        if self._mode == "on":
+        if self._mode == "on" or (self._is_strict and was_received and error is not None):
             if error is None:
                 raise StartupError("the application returned without 'lifespan.startup.complete'")
             logger.error("Exception in application startup", exc_info=error)
-            raise StartupError(f"application startup failed: {describe(error)}")
+            raise StartupError(f"application startup failed: {describe(error)}") from error
         if not was_received:
             logger.debug("The application has no lifespan: %s", describe(error))
         elif error is None:
@@ -234,7 +250,7 @@ class Lifespan:
         self._fail("Exception in the application's lifespan", error)
 
     def _fail(self, text: str, error: BaseException | None = None) -> None:
-        self.has_failed = True
+        self.failure, self.error = text, error
         logger.error(text, exc_info=error)
 
 

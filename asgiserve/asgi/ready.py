@@ -72,15 +72,21 @@ class ReadyEvent(Ready):
 
 
 class Failed(Ready):
-    """An awaitable whose awaiting raises a known exception."""
+    """An awaitable whose awaiting raises a known exception, once."""
 
     __slots__ = ()
 
     def __next__(self) -> NoReturn:
-        raise self._value
+        self.send(None)
 
     def send(self, value: Any) -> NoReturn:
-        raise self._value
+        exc, self._value = self._value, RuntimeError("a send() was awaited twice")
+        try:
+            raise exc
+        finally:
+            # The traceback holds this frame: with the exception in it, that is a circle, which
+            # would last until the next garbage collection, and all that is in reach with it.
+            del exc
 
 
 # What most sends return; it carries no state, so one serves all.

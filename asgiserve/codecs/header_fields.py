@@ -6,6 +6,7 @@ Which fields a request may have, and how often, is decided in ``http1_syntax.py`
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from ipaddress import IPv6Address
 
 from asgiserve.codecs.field_names import COMMON_NAMES
@@ -17,6 +18,7 @@ __all__ = [
     "is_valid_host",
     "lower_name",
     "parse_content_length",
+    "select_fields",
 ]
 
 MAX_CONTENT_LENGTH = 2**63 - 1
@@ -102,3 +104,10 @@ def has_list_member(value: bytes, member: bytes) -> bool:
     if lower.find(member) < 0:
         return False
     return any(part.strip(b" \t") == member for part in lower.split(b","))
+
+
+def select_fields(
+    fields: Iterable[tuple[bytes, bytes]], names: tuple[bytes, ...]
+) -> tuple[tuple[bytes, bytes], ...]:
+    """Those of *fields* that have one of a few lower-case *names*, in their order."""
+    return tuple([(name, value) for name, value in fields if name in names])

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-
-from websockets.exceptions import InvalidHeaderFormat, NegotiationError
-from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
-from websockets.headers import build_extension, parse_extension
+from functools import cache
+from typing import TYPE_CHECKING
 
 from asgiserve.errors import HttpRequestError, WebSocketError
 
+if TYPE_CHECKING:
+    from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+
 __all__ = ["DeflateParams", "Deflater", "Inflater", "negotiate_deflate"]
 
-EXTENSION = ServerPerMessageDeflateFactory.name
+EXTENSION = "permessage-deflate"
 
 # 4 KiB of history, for 16 KiB of memory in the deflater. With the 32 KiB that the format allows,
 # for 128 KiB of memory, JSON of 1 to 8 KiB would be 2 to 5 % smaller.
@@ -38,13 +39,6 @@ PROBE_BYTES = 1024
 
 # What a sender leaves out at the end of each message (RFC 7692 section 7.2.1).
 FLUSH_MARK = b"\x00\x00\xff\xff"
-
-# The objects that it makes on the way are dropped; these have little memory to clear.
-NEGOTIATION = ServerPerMessageDeflateFactory(
-    server_max_window_bits=WINDOW_BITS,
-    client_max_window_bits=WINDOW_BITS,
-    compress_settings={"memLevel": 1},
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +73,10 @@ def negotiate_deflate(offers: list[bytes]) -> tuple[DeflateParams, bytes] | None
     value = b", ".join(filter(None, offers))
     if not value:
         return None
+    # Not before the first WebSocket: it would be a tenth of the server's start.
+    from websockets.exceptions import InvalidHeaderFormat, NegotiationError
+    from websockets.headers import build_extension, parse_extension
+
     try:
         extensions = parse_extension(value.decode("latin-1"))
     except InvalidHeaderFormat:
@@ -87,7 +85,7 @@ def negotiate_deflate(offers: list[bytes]) -> tuple[DeflateParams, bytes] | None
         if name != EXTENSION:
             continue
         try:
-            answer, agreed = NEGOTIATION.process_request_params(offered, [])
+            answer, agreed = make_negotiator().process_request_params(offered, [])
         except NegotiationError:
             continue
         params = DeflateParams(
@@ -98,6 +96,19 @@ def negotiate_deflate(offers: list[bytes]) -> tuple[DeflateParams, bytes] | None
         )
         return params, build_extension([(name, answer)]).encode("ascii")
     return None
+
+
+@cache
+def make_negotiator() -> ServerPerMessageDeflateFactory:
+    """What decides on the parameters of an offer."""
+    from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+
+    # The objects that it makes on the way are dropped; these have little memory to clear.
+    return ServerPerMessageDeflateFactory(
+        server_max_window_bits=WINDOW_BITS,
+        client_max_window_bits=WINDOW_BITS,
+        compress_settings={"memLevel": 1},
+    )
 
 
 class Inflater:

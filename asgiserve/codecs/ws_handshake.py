@@ -11,10 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from websockets.exceptions import InvalidHeaderFormat
-from websockets.headers import parse_subprotocol
-from websockets.utils import accept_key
-
 from asgiserve.codecs.request_fields import list_members
 from asgiserve.codecs.response_fields import checked_fields
 from asgiserve.codecs.ws_deflate import DeflateParams, negotiate_deflate
@@ -87,6 +83,9 @@ def read_handshake(head: RequestHead, *, allows_deflate: bool) -> Handshake:
         raise HttpRequestError(f"{len(keys) or 'no'} Sec-WebSocket-Key fields")
     if not is_key(keys[0]):
         raise HttpRequestError(f"malformed Sec-WebSocket-Key {keys[0][:64]!r}")
+    # Not before the first WebSocket: it would be a tenth of the server's start.
+    from websockets.utils import accept_key
+
     agreed = None
     if allows_deflate:
         agreed = negotiate_deflate(field_values(head, b"sec-websocket-extensions"))
@@ -157,6 +156,9 @@ def read_subprotocols(values: list[bytes]) -> list[str]:
     value = b", ".join(filter(None, values))
     if not value:
         return []
+    from websockets.exceptions import InvalidHeaderFormat
+    from websockets.headers import parse_subprotocol
+
     try:
         return [str(subprotocol) for subprotocol in parse_subprotocol(value.decode("latin-1"))]
     except InvalidHeaderFormat:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
@@ -60,12 +61,17 @@ class WriteBatch:
     a row only the first finds its peer asleep, where peers share a machine or a proxy. While a loop
     has little to do nothing is kept, so that server and peer work at the same time.
 
+    Args:
+        loop: the event loop whose turns these are.
+        clock: seconds that only grow; by default, those of ``time.perf_counter``.
+
     Attributes:
         gathers_pieces: the loop's transports write several pieces in one system call. Those of
             asyncio forget ``pause_writing`` then in some releases of 3.12 and 3.13 (gh-127655).
     """
 
     __slots__ = (
+        "_clock",
         "_gates",
         "_held_since_s",
         "_is_holding",
@@ -76,9 +82,12 @@ class WriteBatch:
         "loop",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float] | None = None
+    ) -> None:
         self.loop = loop
         self.gathers_pieces = type(loop).__module__.startswith("uvloop")
+        self._clock = clock or perf_counter
         self._gates: list[WriteGate] = []
         self._held_since_s = 0.0
         self._is_holding = False
@@ -94,20 +103,20 @@ class WriteBatch:
                 return False
             self._is_watching = True
             self._writes = 1
-            self._turn_began_s = perf_counter()
+            self._turn_began_s = self._clock()
             self.loop.call_soon(self._end_turn)
-        elif self._gates and perf_counter() - self._held_since_s > HELD_S:
+        elif self._gates and self._clock() - self._held_since_s > HELD_S:
             self._flush()
         return self._is_holding
 
     def add(self, gate: WriteGate) -> None:
         """Flush *gate* at the end of this turn."""
         if not self._gates:
-            self._held_since_s = perf_counter()
+            self._held_since_s = self._clock()
         self._gates.append(gate)
 
     def _end_turn(self) -> None:
-        turn_s = perf_counter() - self._turn_began_s
+        turn_s = self._clock() - self._turn_began_s
         self._is_watching = False
         self._is_holding = self._writes >= BATCH_WRITES and turn_s < self._writes * BATCH_GAP_S
         self._writes = 0

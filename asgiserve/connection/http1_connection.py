@@ -223,6 +223,10 @@ class Http1Connection(Http1Ends, asyncio.Protocol):
             self._read_gate.update(0)
             self._read_ticks = self.worker.body_ticks
 
+    def has_long_rest(self, cycle: Http1Cycle) -> bool:
+        """Whether more of the request's body is to come than is worth reading."""
+        return cycle.head.content_length - self._received_bytes > DRAIN_LIMIT_BYTES
+
     def on_response_end(self, cycle: Http1Cycle) -> None:
         """The answer is complete; what follows depends on the request body and on persistence."""
         self.worker.requests_total += 1
@@ -234,10 +238,7 @@ class Http1Connection(Http1Ends, asyncio.Protocol):
             self._close_after_response(cycle.head.keep_alive)
         elif self._is_message_complete:
             self._next_request()
-        elif (
-            self.worker.is_draining
-            or cycle.head.content_length - self._received_bytes > DRAIN_LIMIT_BYTES
-        ):
+        elif self.worker.is_draining or self.has_long_rest(cycle):
             self._linger()
         else:
             self._drained_bytes = 0

@@ -41,6 +41,13 @@ class CycleOwner(RequestSink):
         """The application has taken all of the body that has come."""
         raise NotImplementedError
 
+    def has_long_rest(self, cycle: Http1Cycle) -> bool:
+        """Whether more of the request's body is to come than is worth reading, once it is answered.
+
+        The size of a body in chunks is known at its end only.
+        """
+        raise NotImplementedError
+
     def on_response_end(self, cycle: Http1Cycle) -> None:
         """The answer is complete."""
         raise NotImplementedError
@@ -123,7 +130,11 @@ class Http1Cycle(HttpCycle):
         owner = self._owner
         # The last moment to say that the connection ends. A client that was never told to continue
         # may or may not send its body, so the next request would have no sure beginning.
-        if (owner.worker.is_draining or self.is_continue_due) and not self.is_response_started:
+        if not self.is_response_started and (
+            owner.worker.is_draining
+            or self.is_continue_due
+            or (not more_body and self.head.content_length > 0 and owner.has_long_rest(self))
+        ):
             owner.framer.keep_alive = False
         owner.write_gate.write_pieces(owner.framer.frame_body(body, more_body))
         # An application that sends without a pause never lets the loop call connection_lost().

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from typing import Any, TypeAlias
 
+from asgiserve._twins import header_fields
 from asgiserve.middleware.forwarded import Origin, read_forwarded, read_x_forwarded
 from asgiserve.middleware.trusted_hosts import TrustedHosts
 
 __all__ = ["ProxyHeadersMiddleware"]
+
+# A global name is found sooner than an attribute of a module.
+select_fields = header_fields.select_fields
 
 X_FORWARDED = b"x-forwarded-"
 FORWARDED = b"forwarded"
@@ -52,9 +56,9 @@ class ProxyHeadersMiddleware:
         self._trusted = TrustedHosts(trusted_hosts)
         self._use_forwarded = use_forwarded
         self._wanted = frozenset(fields)
-        self._names = frozenset(
-            [FORWARDED] if use_forwarded else [X_FORWARDED + name.encode() for name in fields]
-        )
+        names = [FORWARDED] if use_forwarded else [X_FORWARDED + name.encode() for name in fields]
+        # In a request common names are these objects, which makes them quick to compare.
+        self._names = tuple(map(header_fields.lower_name, names))
         self._root_path_mode = root_path_mode
         self._origins: dict[Fields, Origin] = {}
 
@@ -63,8 +67,7 @@ class ProxyHeadersMiddleware:
         """Call the application with *scope*, changed where a trusted proxy says so."""
         client = scope.get("client")
         if self._trusted[client[0]] if client else self._is_unix_peer_trusted(scope):
-            names = self._names
-            fields = tuple([(name, v) for name, v in scope.get("headers", ()) if name in names])
+            fields = select_fields(scope.get("headers", ()), self._names)
             if fields:
                 # Fast lane, when the same client was here before: a third of what reading costs.
                 origin = self._origins.get(fields) or self._read(fields)

@@ -16,9 +16,9 @@ def adapt_wsgi(app: Any) -> Any:
         StartupError: a2wsgi is not installed.
     """
     try:
-        from a2wsgi import WSGIMiddleware
+        from asgiserve.middleware.wsgi_bridge import WsgiBridge
     except ImportError as exc:
         raise StartupError(
             f"WSGI applications need a2wsgi: pip install 'asgiserve[wsgi]' ({exc})"
         ) from exc
-    return WSGIMiddleware(app)
+    return WsgiBridge(app)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import logging
@@ -220,6 +219,8 @@ def suggest_module(missing: str, name: str) -> str:
 
 def suggest(wanted: str, names: Iterable[str]) -> str:
     """Say which of *names*, the likely ones first, could be meant by *wanted*."""
+    import difflib
+
     others = sorted(names)
     likely = difflib.get_close_matches(wanted, others, n=MAX_NAMES)
     listed = likely + [name for name in others if name not in likely]

@@ -37,15 +37,14 @@ def introduce(addresses: str, loop: asyncio.AbstractEventLoop, *, is_supervised:
     Args:
         is_supervised: the supervisor says what is true of all workers.
     """
-    details = describe_runtime(loop)
     if is_supervised:
-        logger.info("Worker serves %s (%s)", addresses, details)
+        logger.info("Worker serves %s (%s)", addresses, describe_runtime(loop))
         return
     logger.info(
         "asgiserve %s serves %s (%s); press CTRL+C to stop",
         __version__,
         addresses,
-        f"1 worker, {details}",
+        f"{describe_stack(loop)}, 1 worker, pid {os.getpid()}",
         extra={"color_message": colored_start("(%s)")},
     )
 

@@ -70,9 +70,11 @@ class Server:
             stops at once.
         worker: what the connections share; None while none is accepted.
         loaded_app: the application as `load_app` gives it, if that was done already.
+        lifespan: the application's, of this run or the one before.
+        refuses_broken_startup: do not serve an application that raises in its startup, although
+            the specification allows it.
         spread: the other workers' connection counts; None: no connection is left to them.
         stop_signals: those that stop the server while it serves.
-        lifespan: the application's, from `startup` on; its ``state`` is what requests see.
         last_notified: when `callback_notify` was called last, in seconds since the epoch.
         is_replaced: other processes serve on at the same sockets, so that stopping needs no
             drain_delay, and readiness does not end with it.
@@ -88,10 +90,11 @@ class Server:
         self.on_retire: Callable[[str], None] | None = None
         self.worker: WorkerContext | None = None
         self.loaded_app: Any = None
+        self.lifespan: Lifespan | None = None
+        self.refuses_broken_startup = False
         self.spread: Spread | None = None
         self.stop_signals: Sequence[signal.Signals] = STOP_SIGNALS
         self.is_replaced = False
-        self.lifespan: Lifespan | None = None
         self.last_notified = 0.0
         self._request = StopRequest()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -187,7 +190,8 @@ class Server:
             app = self._load_app()
             if app is not None:
                 self._callback = find_callback(self.config)
-                lifespan = self.lifespan = Lifespan(app, self.config)
+                lifespan = Lifespan(app, self.config, is_strict=self.refuses_broken_startup)
+                self.lifespan = lifespan
                 undo.push_async_callback(self._stop_lifespan, lifespan)
                 await finish_unless(self._request.force, lifespan.startup())
                 if not self.should_exit:

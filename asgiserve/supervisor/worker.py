@@ -12,7 +12,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from asgiserve.early_signals import catch_early_signals
+from asgiserve.early_signals import catch_early_signals, ignore_late_signals
 
 if TYPE_CHECKING:
     from asgiserve.supervisor.channel import Channel
@@ -48,7 +48,9 @@ def main() -> int:
     except Exception as error:  # noqa: BLE001 - it is printed
         traceback.print_exc()
         return fail(channel, f"cannot read its options: {error}", STARTUP_FAILURE)
-    return run_worker(order, channel)
+    status = run_worker(order, channel)
+    ignore_late_signals()
+    return status
 
 
 def import_server() -> None:

@@ -16,9 +16,6 @@ from benchmarks.machine import describe_machine, format_header
 from benchmarks.memory.measure import raise_file_limit
 from benchmarks.server_process import ServerError
 
-# Beside the connections: the interpreter's files, pipes and so on.
-SPARE_FILES = 500
-
 
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
@@ -48,7 +45,7 @@ def main() -> int:
     arguments = parse_arguments()
     servers = arguments.server or list(DEFAULT_CONTENDERS)
     extent = SHORT if arguments.short else LONG
-    raise_file_limit(2 * extent.slow_connections + SPARE_FILES)
+    raise_file_limit(2 * extent.slow_connections)
     packages = {FAULT_CONTENDERS[name].server.package for name in servers}
     machine = describe_machine({"uvloop", *packages})
     results: Results = {

@@ -11,7 +11,8 @@ from pathlib import Path
 from benchmarks.apps.nginx_server import find_nginx
 from benchmarks.c_program import build_program
 from benchmarks.contenders import CONTENDERS
-from benchmarks.load.matrix import Matrix, find_sources, make_matrix
+from benchmarks.load.footprint import FOOTPRINT, measure_footprints
+from benchmarks.load.matrix import choose_footprints, find_sources, make_matrix
 from benchmarks.load.report import Results, format_document, format_markdown
 from benchmarks.load.rounds import Plan, measure_scenario
 from benchmarks.load.scenarios import SCENARIOS
@@ -33,7 +34,10 @@ def parse_arguments() -> argparse.Namespace:
         help="every server that is known, in each scenario that it can run",
     )
     parser.add_argument(
-        "--scenario", action="append", choices=SCENARIOS, help="repeatable; default: all"
+        "--scenario",
+        action="append",
+        choices=[*SCENARIOS, FOOTPRINT],
+        help="repeatable; default: all",
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--round-s", type=int, default=2, help="seconds of one round")
@@ -46,9 +50,8 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def describe(matrix: Matrix) -> dict[str, str]:
+def describe(names: set[str]) -> dict[str, str]:
     """Describe the machine, and the versions of all that takes part."""
-    names = {name for servers in matrix.values() for name in servers}
     programs = {"wrk": shutil.which("wrk")}
     if "nginx" in names:
         programs["nginx"] = find_nginx()
@@ -66,25 +69,30 @@ def main() -> int:
         server_core=arguments.server_core,
         load_core=arguments.load_core,
     )
-    matrix = make_matrix(arguments.scenario or list(SCENARIOS), arguments.server)
-    if not matrix:
+    wanted = arguments.scenario or [*SCENARIOS, FOOTPRINT]
+    matrix = make_matrix([name for name in wanted if name in SCENARIOS], arguments.server)
+    started = choose_footprints(arguments.server) if FOOTPRINT in wanted else ()
+    names = {*started, *(name for servers in matrix.values() for name in servers)}
+    if not names:
         sys.exit("none of these servers can run one of these scenarios")
     # Now, not after minutes of other scenarios, is the time to hear that there is no compiler.
     for source in find_sources(matrix):
         build_program(source)
-    machine = describe(matrix)
+    machine = describe(names)
     results: Results = {
         scenario: measure_scenario(SCENARIOS[scenario], [CONTENDERS[name] for name in names], plan)
         for scenario, names in matrix.items()
     }
-    tables = format_markdown(results, plan, machine, arguments.baseline)
+    footprints = measure_footprints([CONTENDERS[name] for name in started], plan.rounds)
+    tables = format_markdown(results, footprints, plan, machine, arguments.baseline)
     print(tables)
     if arguments.markdown:
         arguments.markdown.write_text(tables + "\n")
     if arguments.json:
-        document = format_document(results, plan, machine)
+        document = format_document(results, footprints, plan, machine)
         arguments.json.write_text(json.dumps(document, indent=2) + "\n")
-    return int(any(cell.failure for row in results.values() for cell in row.values()))
+    cells = [*footprints.values(), *(cell for row in results.values() for cell in row.values())]
+    return int(any(cell.failure for cell in cells))
 
 
 if __name__ == "__main__":

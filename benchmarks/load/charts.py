@@ -18,6 +18,16 @@ from benchmarks.load.rounds import KEPT_SHARE
 __all__ = ["Bar", "Chart", "draw", "make_charts", "write_charts"]
 
 PERCENTILES = {"p50": "p50_us", "p99": "p99_us", "p99.9": "p99_9_us"}
+# The figures of a footprint: title, unit, and what turns a figure into it.
+FOOTPRINTS = {
+    "start_s": ("From the command to the first answer", "Milliseconds", 1000),
+    "resident_bytes": (
+        "Memory of one worker, all its processes, without load",
+        "MiB of anonymous resident memory",
+        2**-20,
+    ),
+    "bytes_per_idle": ("Memory of an idle connection", "KiB of resident memory", 2**-10),
+}
 # Its bars, in either column, stand out from the others'.
 OWN = "asgiserve"
 
@@ -99,7 +109,7 @@ def make_charts(document: dict[str, Any]) -> list[Chart]:
             charts.append(chart_latencies(scenario, measured, failed))
         elif measured:
             charts.append(chart_cpu_times(scenario, measured, failed))
-    return charts
+    return charts + chart_footprints(document["footprints"])
 
 
 def chart_cpu_times(scenario: str, row: dict[str, Any], failed: tuple[Group, ...]) -> Chart:
@@ -132,6 +142,26 @@ def chart_latencies(scenario: str, row: dict[str, Any], failed: tuple[Group, ...
     subtitle = f"Latency at {rate:,.0f} requests a second in microseconds; less is better"
     groups = (*kept, *late, *failed)
     return Chart(f"latency-{scenario}", scenario, subtitle, tuple(PERCENTILES), groups)
+
+
+def chart_footprints(footprints: dict[str, Any]) -> list[Chart]:
+    """Chart the figures of starts and memory, the least first, each in a chart of its own."""
+    measured = {server: cell for server, cell in footprints.items() if cell["failure"] is None}
+    failed = tuple((server, "fails") for server in footprints if server not in measured)
+    charts = []
+    for name, (title, unit, factor) in FOOTPRINTS.items():
+        values = {
+            server: statistics.median(cell[name]) * factor for server, cell in measured.items()
+        }
+        groups = tuple(
+            (server, (Bar(value, f"{value:,.1f}"),))
+            for server, value in sorted(values.items(), key=lambda item: item[1])
+        )
+        subtitle = f"{unit}; less is better"
+        if groups:
+            name = f"footprint-{name.replace('_', '-')}"
+            charts.append(Chart(name, title, subtitle, (title,), (*groups, *failed)))
+    return charts
 
 
 def draw(chart: Chart) -> str:

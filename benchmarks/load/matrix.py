@@ -22,7 +22,14 @@ from benchmarks.load.scenarios import (
     Scenario,
 )
 
-__all__ = ["Matrix", "can_run", "choose_contenders", "find_sources", "make_matrix"]
+__all__ = [
+    "Matrix",
+    "can_run",
+    "choose_contenders",
+    "choose_footprints",
+    "find_sources",
+    "make_matrix",
+]
 
 # Scenarios in their order, and the names of the servers that run each.
 Matrix = dict[str, tuple[str, ...]]
@@ -47,6 +54,12 @@ def choose_contenders(scenario: str) -> tuple[str, ...]:
     if SCENARIOS[scenario].is_tls:
         return TLS_CONTENDERS
     return WEBSOCKET_CONTENDERS if scenario in ECHO_SCENARIOS else DEFAULT_CONTENDERS
+
+
+def choose_footprints(servers: Sequence[str] | None) -> tuple[str, ...]:
+    """Name those of *servers*, by default of the usual ones, that run an application."""
+    wanted = DEFAULT_CONTENDERS if servers is None else servers
+    return tuple(server for server in wanted if CONTENDERS[server].scenarios is None)
 
 
 def can_run(contender: Contender, scenario: Scenario | EchoScenario) -> bool:

@@ -7,16 +7,20 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from benchmarks.load.footprint import FOOTPRINT, IDLE_CONNECTIONS, Footprint
 from benchmarks.load.rounds import Measured, Plan
 from benchmarks.machine import format_header
 
-__all__ = ["Results", "format_document", "format_markdown"]
+__all__ = ["Footprints", "Results", "format_document", "format_markdown", "tabulate_footprints"]
 
 Results = dict[str, dict[str, Measured]]
+Footprints = dict[str, Footprint]
 Show = Callable[[dict[str, Measured], Measured], str]
 
 
-def format_document(results: Results, plan: Plan, machine: dict[str, str]) -> dict[str, Any]:
+def format_document(
+    results: Results, footprints: Footprints, plan: Plan, machine: dict[str, str]
+) -> dict[str, Any]:
     """Return every round's figures, ready for json.dump."""
     return {
         "machine": machine,
@@ -25,10 +29,17 @@ def format_document(results: Results, plan: Plan, machine: dict[str, str]) -> di
             scenario: {server: asdict(measured) for server, measured in row.items()}
             for scenario, row in results.items()
         },
+        "footprints": {server: asdict(footprint) for server, footprint in footprints.items()},
     }
 
 
-def format_markdown(results: Results, plan: Plan, machine: dict[str, str], baseline: str) -> str:
+def format_markdown(
+    results: Results,
+    footprints: Footprints,
+    plan: Plan,
+    machine: dict[str, str],
+    baseline: str,
+) -> str:
     """Return the tables under the machine's header."""
     timed = {name: row for name, row in results.items() if is_timed(row)}
     untimed = {name: row for name, row in results.items() if name not in timed}
@@ -40,7 +51,9 @@ def format_markdown(results: Results, plan: Plan, machine: dict[str, str], basel
             "",
             *(format_costs(untimed, baseline) if untimed else []),
             *format_latencies(timed),
+            *(format_footprints(footprints) if footprints else []),
             *list_remarks(results),
+            *list_failures(footprints),
         ]
     )
 
@@ -141,6 +154,46 @@ def format_latency_row(server: str, measured: Measured) -> str:
         f"{measured.cpu_us:.1f}",
     ]
     return f"| {server} | {' | '.join(cells)} |"
+
+
+def format_footprints(footprints: Footprints) -> list[str]:
+    """Write a server a row: what its start and its memory came to."""
+    return [
+        f"`{FOOTPRINT}`, medians: time and CPU time from the command to the first answer,",
+        "anonymous resident memory then, and what each of "
+        f"{IDLE_CONNECTIONS:,} idle connections adds.",
+        "",
+        *tabulate_footprints(footprints),
+        "",
+    ]
+
+
+def tabulate_footprints(footprints: Footprints) -> list[str]:
+    """Write the table alone."""
+    lines = [
+        "| server | first answer, ms | CPU time, ms | memory, MiB | idle connection, KiB |",
+        f"|---|{'---:|' * 4}",
+    ]
+    for server, footprint in footprints.items():
+        cells = ["fails", "-", "-", "-"]
+        if footprint.failure is None:
+            cells = [
+                f"{footprint.median('start_s') * 1000:,.0f}",
+                f"{footprint.median('start_cpu_s') * 1000:,.0f}",
+                f"{footprint.median('resident_bytes') / 2**20:,.1f}",
+                f"{footprint.median('bytes_per_idle') / 1024:,.1f}",
+            ]
+        lines.append(f"| {server} | {' | '.join(cells)} |")
+    return lines
+
+
+def list_failures(footprints: Footprints) -> list[str]:
+    """Say why a server has no row of figures."""
+    return [
+        f"- {server} in `{FOOTPRINT}`: {footprint.failure}"
+        for server, footprint in footprints.items()
+        if footprint.failure is not None
+    ]
 
 
 def list_remarks(results: Results) -> list[str]:

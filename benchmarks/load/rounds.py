@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from benchmarks.certificate import make_certificate
 from benchmarks.contenders import Contender
@@ -19,7 +20,7 @@ from benchmarks.load.wrk import run_wrk
 from benchmarks.load.ws_load import EchoClient
 from benchmarks.server_process import ServerError, ServerProcess, find_free_port
 
-__all__ = ["KEPT_SHARE", "Measured", "Plan", "measure_scenario"]
+__all__ = ["KEPT_SHARE", "Measured", "Plan", "measure_scenario", "note_failure", "show_progress"]
 
 
 # The last requests of a round may come too late for it.
@@ -123,13 +124,19 @@ def measure_scenario(
     return results
 
 
+class Fallible(Protocol):
+    """A result that may be a failure."""
+
+    failure: str | None
+
+
 @contextmanager
-def note_failure(measured: Measured) -> Iterator[None]:
+def note_failure(result: Fallible) -> Iterator[None]:
     """Turn what a server does wrong into a result: the others are still measured."""
     try:
         yield
     except (ServerError, OSError, http.client.HTTPException) as error:
-        measured.failure = str(error) or type(error).__name__
+        result.failure = str(error) or type(error).__name__
 
 
 def start(contender: Contender, scenario: Scenario | EchoScenario, plan: Plan) -> ServerProcess:

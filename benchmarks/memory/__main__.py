@@ -19,8 +19,6 @@ from benchmarks.memory.measure import (
 from benchmarks.server_process import ServerError
 
 DEFAULT = ("asgiserve", "asgiserve-pure", "uvicorn")
-# Beside the connections: the interpreter's files, pipes, the listening socket.
-SPARE_FILES = 200
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -68,7 +66,7 @@ def kinds_of_idle(arguments: argparse.Namespace) -> tuple[Idle, ...]:
 def main() -> int:
     """Measure, print a Markdown table, fail when a figure is missing."""
     arguments = parse_arguments()
-    raise_file_limit(arguments.connections + SPARE_FILES)
+    raise_file_limit(arguments.connections)
     names = arguments.server or DEFAULT
     machine = describe_machine({"uvloop", *(CONTENDERS[name].package for name in names)})
     results = {name: measure(CONTENDERS[name], arguments) for name in names}

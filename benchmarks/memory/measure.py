@@ -21,6 +21,8 @@ __all__ = ["Idle", "measure_growth", "measure_idle_connection", "raise_file_limi
 
 REQUEST = encode_request(WRK_FIELDS)
 WARM_UP_CONNECTIONS = 64
+# Beside the connections: the interpreter's files, pipes, the listening socket.
+SPARE_FILES = 500
 # After the last answer a server may still free what the request took.
 SETTLE_S = 1.0
 # Caches, specialised bytecode and the allocator's arenas have settled after that many requests.
@@ -36,12 +38,13 @@ class Idle(Enum):
     DEFLATED_WEBSOCKET = "WebSocket, compression offered"
 
 
-def raise_file_limit(files: int) -> None:
-    """Let this process, and the servers it starts, open *files* files if the system allows it.
+def raise_file_limit(connections: int) -> None:
+    """Let this process, and the servers it starts, hold so many if the system allows it.
 
     Raises:
         ValueError: the hard limit is lower.
     """
+    files = connections + SPARE_FILES
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < files:
         raise ValueError(f"at most {hard} open files are allowed here, {files} are needed")

@@ -62,7 +62,7 @@ BORDERS = (
     Border("rest", "Cycle.send", "PyIter_Send", is_def=True),
     Border("framing", "ResponseFramer.hold_head", "Cycle.send"),
     Border("framing", "ResponseFramer.frame_body", "Cycle.send"),
-    Border("transport", "WriteGate.write_pieces", "Cycle.send"),
+    Border("transport", "WriteGate.write_end", "Cycle.send"),
     Border("rest", "Http1Connection.on_app_done", "Cycle.start"),
 )
 

@@ -29,11 +29,11 @@ class Stage:
         self.loop = ManualLoop()
         self._lifespan: Lifespan | None = None
 
-    def lifespan(self, app: Any, mode: str = "auto") -> Lifespan:
+    def lifespan(self, app: Any, mode: str = "auto", *, is_strict: bool = False) -> Lifespan:
         config: Any = SimpleNamespace(
             lifespan=mode, timeout_lifespan_startup=60, timeout_lifespan_shutdown=30
         )
-        self._lifespan = Lifespan(app, config)
+        self._lifespan = Lifespan(app, config, is_strict=is_strict)
         return self._lifespan
 
     def run(self, coroutine: Any) -> None:
@@ -199,6 +199,39 @@ def test_auto_shows_the_traceback_of_a_raise_after_receive_and_continues(
     assert "serving without lifespan" in record.message
     assert record.exc_info is not None
     assert str(record.exc_info[1]) == "no database"
+
+
+def test_strict_lifespan_refuses_a_raise_after_receive(stage: Stage) -> None:
+    lifespan = stage.lifespan(app_that_raises_after(), is_strict=True)
+    with pytest.raises(StartupError, match="RuntimeError: no database") as caught:
+        stage.run(lifespan.startup())
+    assert str(caught.value.__cause__) == "no database"
+
+
+def test_strict_lifespan_takes_a_raise_before_receive_as_no_lifespan(stage: Stage) -> None:
+    stage.run(stage.lifespan(http_only_app, is_strict=True).startup())
+
+
+@pytest.mark.parametrize("phase", ["startup", "shutdown"])
+def test_failure_that_is_reported_and_raised_keeps_its_exception(stage: Stage, phase: str) -> None:
+    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        await receive()
+        if phase == "shutdown":
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": f"lifespan.{phase}.failed", "message": "no database"})
+        raise LookupError("no database")
+
+    lifespan = stage.lifespan(app)
+    if phase == "startup":
+        with pytest.raises(StartupError) as caught:
+            stage.run(lifespan.startup())
+        assert caught.value.__cause__ is lifespan.error
+    else:
+        stage.run(lifespan.startup())
+        stage.run(lifespan.shutdown())
+        assert lifespan.failure == "Application shutdown failed: no database"
+    assert isinstance(lifespan.error, LookupError)
 
 
 def test_state_is_empty_when_startup_broke(stage: Stage) -> None:

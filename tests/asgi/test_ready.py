@@ -29,6 +29,15 @@ async def test_failed_raises_its_exception(impl):
         await asyncio.gather(impl.ready.Failed(KeyError("a")))
 
 
+async def test_failed_raises_its_exception_once(impl):
+    failed = impl.ready.Failed(KeyError("a"))
+    with pytest.raises(KeyError):
+        await failed
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="awaited twice"):
+            await failed
+
+
 async def test_ready_is_a_coroutine_to_asyncio_and_anyio(impl):
     ready = impl.ready.Ready(1)
     assert asyncio.iscoroutine(ready)

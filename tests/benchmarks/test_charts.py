@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.load.charts import Bar, Chart, draw, make_charts, write_charts
 from benchmarks.load.counts import Latency
+from benchmarks.load.footprint import Footprint
 from benchmarks.load.report import format_document
 from benchmarks.load.rounds import Measured, Plan
 
@@ -20,7 +21,7 @@ FAILED = Measured(failure="no start")
 
 
 def chart_of(scenario, row):
-    (chart,) = make_charts(format_document({scenario: row}, PLAN, {}))
+    (chart,) = make_charts(format_document({scenario: row}, {}, PLAN, {}))
     return chart
 
 
@@ -53,8 +54,25 @@ def test_chart_names_a_server_that_fails():
     assert chart.groups[-1] == ("uvicorn", "fails")
 
 
+def test_each_figure_of_a_footprint_has_a_chart():
+    footprints = {
+        "uvicorn": Footprint([0.25], [0.2], [2**20 * 20], [8192.0]),
+        "asgiserve": Footprint([0.2], [0.2], [2**20 * 18], [4096.0]),
+        "daphne": Footprint(failure="no start"),
+    }
+    start, resident, idle = make_charts(format_document({}, footprints, PLAN, {}))
+    assert start.name == "footprint-start-s"
+    assert start.groups == (
+        ("asgiserve", (Bar(200.0, "200.0"),)),
+        ("uvicorn", (Bar(250.0, "250.0"),)),
+        ("daphne", "fails"),
+    )
+    assert resident.groups[0] == ("asgiserve", (Bar(18.0, "18.0"),))
+    assert idle.groups[1] == ("uvicorn", (Bar(8.0, "8.0"),))
+
+
 def test_scenario_in_which_all_fail_has_no_chart():
-    assert make_charts(format_document({"s": {"uvicorn": FAILED}}, PLAN, {})) == []
+    assert make_charts(format_document({"s": {"uvicorn": FAILED}}, {}, PLAN, {})) == []
 
 
 def test_latency_chart_has_percentiles_of_who_keeps_the_rate_alone():
@@ -107,7 +125,7 @@ def test_own_bars_stand_out_on_light_and_dark_pages():
 
 def test_command_writes_a_file_a_scenario(tmp_path):
     row = {"asgiserve": Measured([1.0], [1.0])}
-    document = format_document({"a": row, "b": row}, PLAN, {})
+    document = format_document({"a": row, "b": row}, {}, PLAN, {})
     (tmp_path / "results.json").write_text(json.dumps(document))
     command = [sys.executable, "-m", "benchmarks.load.charts", "results.json", "charts/new"]
     environment = {"PYTHONPATH": ":".join(sys.path)}
@@ -118,5 +136,5 @@ def test_command_writes_a_file_a_scenario(tmp_path):
 
 
 def test_charts_are_written_over_older_ones(tmp_path):
-    document = format_document({"a": {"asgiserve": Measured([1.0], [1.0])}}, PLAN, {})
+    document = format_document({"a": {"asgiserve": Measured([1.0], [1.0])}}, {}, PLAN, {})
     assert write_charts(document, tmp_path) == write_charts(document, tmp_path)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.load.counts import Latency, Load
+from benchmarks.load.footprint import Footprint
 from benchmarks.load.report import format_document, format_markdown
 from benchmarks.load.rounds import Measured, Plan
 from benchmarks.load.scenarios import SCENARIOS, Scenario
@@ -57,21 +58,21 @@ def test_ratio_is_taken_round_by_round():
 
 def test_markdown_shows_cost_spread_and_ratio():
     results = {"s": {"uvicorn": UVICORN, "asgiserve": ASGISERVE}}
-    tables = format_markdown(results, PLAN, {"cpu": "a cpu"}, "uvicorn")
+    tables = format_markdown(results, {}, PLAN, {"cpu": "a cpu"}, "uvicorn")
     assert "| `s` | 40.0 ±25% (1.00) | 12.0 ±54% (0.40) |" in tables
     assert "| `s` | 15,000 | 50,000 |" in tables
 
 
 def test_markdown_says_why_a_server_has_no_figure():
     results = {"s": {"uvicorn": Measured(failure="3 errors in 9 requests"), "asgiserve": ASGISERVE}}
-    tables = format_markdown(results, PLAN, {}, "uvicorn")
+    tables = format_markdown(results, {}, PLAN, {}, "uvicorn")
     assert "| `s` | fails | 12.0 ±54% |" in tables
     assert "- uvicorn in `s`: 3 errors in 9 requests" in tables
 
 
 def test_markdown_shows_scenarios_with_other_servers_in_a_table_of_their_own():
     results = {"a": {"uvicorn": UVICORN}, "b": {"uvicorn": UVICORN}, "c": {"asgiserve": ASGISERVE}}
-    lines = format_markdown(results, PLAN, {}, "uvicorn").splitlines()
+    lines = format_markdown(results, {}, PLAN, {}, "uvicorn").splitlines()
     first_rows = [line.partition(" |")[0] for line in lines if line.startswith("|")]
     cpu_rows = first_rows[: len(first_rows) // 2]
     assert cpu_rows == [
@@ -82,13 +83,13 @@ def test_markdown_shows_scenarios_with_other_servers_in_a_table_of_their_own():
 
 def test_markdown_remarks_on_a_figure_that_is_not_like_the_others():
     measured = Measured([1.0], [1.0], remark="does not compress")
-    tables = format_markdown({"s": {"granian": measured}}, PLAN, {}, "uvicorn")
+    tables = format_markdown({"s": {"granian": measured}}, {}, PLAN, {}, "uvicorn")
     assert "- granian in `s`: does not compress" in tables
 
 
 def test_markdown_leaves_a_dash_where_a_server_was_not_asked():
     results = {"a": {"uvicorn": UVICORN}, "b": {"floor": ASGISERVE, "uvicorn": UVICORN}}
-    tables = format_markdown(results, PLAN, {}, "uvicorn")
+    tables = format_markdown(results, {}, PLAN, {}, "uvicorn")
     assert "| scenario | floor | uvicorn |\n|---|---:|---:|\n| `a` | - | 15,000 |" in tables
     assert "| `b` | 50,000 | 15,000 |" in tables
 
@@ -100,7 +101,7 @@ def test_markdown_shows_latencies_in_a_table_of_their_own():
     late = Measured([200.0], [2500.0], [replace(kept, share_answered=0.5)])
     failed = Measured(failure="an answer of status 503")
     row = {"asgiserve": timed, "hypercorn": late, "uvicorn": failed}
-    tables = format_markdown({"s": row}, PLAN, {}, "uvicorn")
+    tables = format_markdown({"s": row}, {}, PLAN, {}, "uvicorn")
     assert "latency at 5,000 requests a second in microseconds" in tables
     assert "| asgiserve | yes | 110 | 255 | 1,050 | 3,456 | 20.5 |" in tables
     assert "| hypercorn | no, 50% | 100 | 250 | 1,000 | 2,000 | 200.0 |" in tables
@@ -111,14 +112,14 @@ def test_markdown_shows_latencies_in_a_table_of_their_own():
 
 def test_document_keeps_latencies():
     latency = Latency(5000.0, 1.0, 100.0, 250.0, 1000.0, 2000.0)
-    document = format_document({"s": {"a": Measured([1.0], [1.0], [latency])}}, PLAN, {})
+    document = format_document({"s": {"a": Measured([1.0], [1.0], [latency])}}, {}, PLAN, {})
     (written,) = document["scenarios"]["s"]["a"]["latencies"]
     assert written["p99_9_us"] == 1000.0
 
 
 def test_markdown_makes_a_remark_on_several_servers_once():
     row = {name: Measured([1.0], [1.0], remark="2 workers") for name in ("granian", "uvicorn")}
-    tables = format_markdown({"s": row}, PLAN, {}, "uvicorn")
+    tables = format_markdown({"s": row}, {}, PLAN, {}, "uvicorn")
     assert tables.endswith("- granian, uvicorn in `s`: 2 workers")
 
 
@@ -129,8 +130,18 @@ def test_two_workers_take_the_core_of_the_load_too_and_the_report_says_so():
     assert PLAN.remark_on(2) == "2 workers on cores 0 and 1, the load on core 1"
 
 
+def test_markdown_shows_starts_and_memory_in_a_table_of_their_own():
+    footprint = Footprint([0.2, 0.3, 0.25], [0.2, 0.2, 0.1], [2**20 * 18] * 3, [3072.0] * 3)
+    footprints = {"asgiserve": footprint, "daphne": Footprint(failure="no start")}
+    tables = format_markdown({}, footprints, PLAN, {}, "uvicorn")
+    assert "1,000 idle connections adds" in tables
+    assert "| asgiserve | 250 | 200 | 18.0 | 3.0 |" in tables
+    assert "| daphne | fails | - | - | - |" in tables
+    assert tables.endswith("- daphne in `start-and-memory`: no start")
+
+
 def test_document_keeps_every_round():
-    document = format_document({"s": {"uvicorn": UVICORN}}, PLAN, {})
+    document = format_document({"s": {"uvicorn": UVICORN}}, {}, PLAN, {})
     assert document["scenarios"]["s"]["uvicorn"]["cpu_us_per_exchange"] == [30.0, 40.0, 50.0]
 
 

@@ -12,7 +12,13 @@ from benchmarks.contenders import (
     TLS_CONTENDERS,
     WEBSOCKET_CONTENDERS,
 )
-from benchmarks.load.matrix import can_run, choose_contenders, find_sources, make_matrix
+from benchmarks.load.matrix import (
+    can_run,
+    choose_contenders,
+    choose_footprints,
+    find_sources,
+    make_matrix,
+)
 from benchmarks.load.scenarios import SCENARIOS
 
 
@@ -67,3 +73,8 @@ def test_every_c_program_that_a_matrix_needs_can_be_compiled():
 
 def test_matrix_without_c_programs_needs_no_compiler():
     assert find_sources(make_matrix(["http1-get-64k-c64"], None)) == []
+
+
+def test_starts_and_memory_are_those_of_servers_that_run_an_application():
+    assert choose_footprints(["nginx", "uvicorn"]) == ("uvicorn",)
+    assert "asgiserve" in choose_footprints(None)

@@ -142,3 +142,16 @@ def test_list_has_member(impl, value):  # RFC 9110 section 5.6.1
 )
 def test_list_lacks_member(impl, value):
     assert not impl.header_fields.has_list_member(value, b"close")
+
+
+@pytest.mark.parametrize("kind", [list, tuple, iter])
+def test_fields_are_selected_by_name_in_their_order(impl, kind):
+    names = (b"x-forwarded-for", b"x-forwarded-proto")
+    first, second = (b"x-forwarded-for", b"192.0.2.1"), (b"x-forwarded-for", b"192.0.2.2")
+    # Another object than the one in *names*.
+    scheme = (bytes(bytearray(b"x-forwarded-proto")), b"https")
+    others = [(b"host", b"a"), (b"x-forwarded-fox", b"b"), (b"", b"x-forwarded-for")]
+    fields = kind([first, others[0], scheme, others[1], second, others[2]])
+    assert impl.header_fields.select_fields(fields, names) == (first, scheme, second)
+    assert impl.header_fields.select_fields(kind([]), names) == ()
+    assert impl.header_fields.select_fields(kind(others), names) == ()

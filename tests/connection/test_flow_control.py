@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 
-from tests.fakes import ManualLoop
+from tests.fakes import ManualClock, ManualLoop
 
 
 class Transport:
@@ -45,8 +44,13 @@ def loop():
 
 
 @pytest.fixture
-def batch(impl, loop):
-    return impl.flow_control.WriteBatch(loop)
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture
+def batch(impl, loop, clock):
+    return impl.flow_control.WriteBatch(loop, clock)
 
 
 @pytest.fixture
@@ -150,45 +154,45 @@ def test_busy_loop_writes_at_the_end_of_its_turn(gate, batch, loop, transport):
 
 
 def test_busy_loop_stays_busy_while_it_writes_much(gate, batch, loop, transport):
-    def write_turns():
-        transport.calls.clear()
-        make_busy(loop, batch)
-        for _ in range(3):
-            for _ in range(6):
-                gate.write(b"a")
-            loop.run_until_idle()
-        return transport.calls
-
-    # What else runs on the machine may take a millisecond in the middle, which ends it.
-    assert any(write_turns() == [b"aaaaaa"] * 3 for _ in range(50))
+    make_busy(loop, batch)
+    for _ in range(3):
+        for _ in range(6):
+            gate.write(b"a")
+        loop.run_until_idle()
+    assert transport.calls == [b"aaaaaa"] * 3
 
 
-def test_slow_writes_make_no_busy_loop(gate, batch, loop, transport):
+def test_slow_writes_make_no_busy_loop(gate, batch, loop, clock, transport):
     make_busy(loop, batch)
     for _ in range(6):
         gate.write(b"a")
-        time.sleep(0.0005)
+        clock.now_s += 0.000_2
     loop.run_until_idle()
     transport.calls.clear()
     gate.write(b"b")
     assert transport.calls == [b"b"]
 
 
-def test_batch_is_not_kept_for_long(gate, batch, loop, transport):
+def test_batch_is_not_kept_for_long(gate, batch, loop, clock, transport):
     make_busy(loop, batch)
     gate.write(b"a")
-    time.sleep(0.002)
-    assert transport.calls == []
+    clock.now_s += 0.000_9
     gate.write(b"b")
-    assert transport.calls == [b"a"]
+    assert transport.calls == []
+    clock.now_s += 0.000_2
+    gate.write(b"c")
+    assert transport.calls == [b"ab"]
 
 
-@pytest.mark.parametrize("sizes", [(10, 16384), (16384, 1), (1, 16383, 70000)])
-def test_batch_keeps_no_more_than_its_limit(gate, batch, loop, transport, sizes):
+@pytest.mark.parametrize(
+    ("sizes", "written"),
+    [((10, 16384), [10, 16384]), ((16384, 1), [16384, 1]), ((1, 16383, 70000), [16384, 70000])],
+)
+def test_batch_keeps_no_more_than_its_limit(gate, batch, loop, transport, sizes, written):
     make_busy(loop, batch)
     for size in sizes:
         gate.write(b"a" * size)
-    assert [len(data) for data in transport.calls] in ([10, 16384], [16384, 1], [16384, 70000])
+    assert [len(data) for data in transport.calls] == written
     loop.run_until_idle()
     assert sum(len(data) for data in transport.calls) == sum(sizes)
 

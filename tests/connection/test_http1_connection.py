@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+import weakref
 
 import pytest
 
@@ -19,6 +20,10 @@ from tests.fakes import CLIENT, SERVER, Wire
 
 async def app(scope, receive, send):
     await answer(send, b"hi")
+
+
+class Held:
+    """What an application has open while it answers."""
 
 
 class Transport(asyncio.Transport):
@@ -46,6 +51,12 @@ async def serve_and_lose_connections(impl, count):
         connection.connection_lost(None)
 
 
+async def take_turns():
+    """Let the loop run what is ready, and what that makes ready."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="no reference is counted")
 async def test_lost_connection_is_freed_without_the_garbage_collector(impl):
     gc.collect()
@@ -57,6 +68,39 @@ async def test_lost_connection_is_freed_without_the_garbage_collector(impl):
         gc.enable()
     assert "Http1Connection" not in left
     assert "RequestParser" not in left
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="no reference is counted")
+@pytest.mark.parametrize("is_full", [False, True], ids=["room", "no room"])
+async def test_application_that_lost_its_client_is_freed_without_the_garbage_collector(
+    impl, is_full
+):
+    left = []
+
+    async def stream(scope, receive, send):
+        held = Held()
+        left.append(weakref.ref(held))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while held:
+            await send({"type": "http.response.body", "body": b"x", "more_body": True})
+            await asyncio.sleep(0)
+
+    worker = impl.context.WorkerContext(stream, Config(stream), asyncio.get_running_loop())
+    connection = impl.http1_connection.Http1Connection(worker)
+    connection.connection_made(Transport())
+    gc.disable()
+    try:
+        connection.data_received(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        await take_turns()
+        assert left[0]() is not None
+        if is_full:
+            connection.pause_writing()
+            await take_turns()
+        connection.connection_lost(None)
+        await take_turns()
+        assert left[0]() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(

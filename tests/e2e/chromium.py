@@ -116,6 +116,22 @@ class Tab:
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
+    def run(self, statements: str) -> Any:
+        """Run *statements*, in which ``await`` and ``return`` may stand; what they return."""
+        result = self._browser.call(
+            "Runtime.evaluate",
+            self._session,
+            expression=f"(async () => {{ {statements} }})()",
+            awaitPromise=True,
+            returnByValue=True,
+        )
+        assert "exceptionDetails" not in result, result
+        return result["result"].get("value")
+
+    def type(self, text: str) -> None:
+        """Type *text* into the element that has the focus."""
+        self._browser.call("Input.insertText", self._session, text=text)
+
     def close(self) -> None:
         """Close the tab."""
         self._browser.call("Target.closeTarget", targetId=self._target)

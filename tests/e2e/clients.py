@@ -172,8 +172,8 @@ class CurlClient:
         output = self.output("--include", *arguments, stdin=stdin)
         return _split_answers(output)
 
-    def output(self, *arguments: str, stdin: bytes = b"") -> bytes:
-        """Run curl; what it wrote to its stdout."""
+    def output(self, *arguments: str, stdin: bytes = b"", status: int | None = 0) -> bytes:
+        """Run curl, which has to end with *status*, or None for failing in any way; its output."""
         command = shutil.which("curl")
         if command is None:
             raise FileNotFoundError("these tests need the curl command")
@@ -186,9 +186,8 @@ class CurlClient:
             *arguments,
         ]
         done = subprocess.run(whole, input=stdin, capture_output=True, check=False)
-        assert done.returncode == 0, (
-            f"curl {arguments} ended with {done.returncode}: {done.stderr.decode()}"
-        )
+        is_expected = done.returncode != 0 if status is None else done.returncode == status
+        assert is_expected, f"curl {arguments} ended with {done.returncode}: {done.stderr.decode()}"
         return done.stdout
 
     def close(self) -> None:

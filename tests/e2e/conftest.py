@@ -11,6 +11,7 @@ from .clients import CLIENTS, Client
 from .programs import Programs
 from .raw_client import RawClient
 from .raw_websocket import RawWebSocket
+from .seen_requests import SeenRequests
 from .server_process import ServerProcess
 
 # The servers that were started and may still write: the log watch and the failure report look here.
@@ -61,8 +62,12 @@ def _make_starter(
         inherited_fds: tuple[int, ...] = (),
         max_open_files: int = 0,
         files: dict[str, str] | None = None,
+        has_calm_clients: bool = False,
     ) -> ServerProcess:
-        """Start ``python`` with *arguments* in a new folder that holds *files*."""
+        """Start ``python`` with *arguments* in a new folder that holds *files*.
+
+        With *has_calm_clients*, a warning in the log fails the test.
+        """
         work_dir = tmp_path_factory.mktemp("server")
         for name, content in (files or {}).items():
             (work_dir / name).write_text(content)
@@ -70,6 +75,7 @@ def _make_starter(
         server.extra_environment = environment or {}
         server.inherited_fds = inherited_fds
         server.max_open_files = max_open_files
+        server.has_calm_clients = has_calm_clients
         started.append(server)
         _servers.append(server)
         server.start()
@@ -83,6 +89,12 @@ def _make_starter(
 def _kill(servers: list[ServerProcess]) -> None:
     for server in servers:
         server.kill()
+
+
+@pytest.fixture
+def seen_requests(server: ServerProcess) -> SeenRequests:
+    """What the module's server has answered in this test: ``seen_requests()``."""
+    return SeenRequests(server)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 A test of a program that is not installed is skipped, and says so.
 """
 
+import re
 import shutil
 import socket
 import subprocess
@@ -70,14 +71,16 @@ class Programs:
         self._folder = folder
         self._stack = stack
 
-    def start_nginx(self, example: str, changes: dict[str, str]) -> int:
-        """Run nginx with *example*; the port that it listens at instead of 80."""
+    def start_nginx(
+        self, example: str, changes: dict[str, str], *, listen: str = "listen 80;"
+    ) -> int:
+        """Run nginx with *example*; the port that it has instead of that in *listen*."""
         program = find_program("nginx")
         main = self._folder / "nginx.conf"
         main.write_text(NGINX.format(folder=self._folder))
 
         def make_command(port: int) -> list[str]:
-            ports = {"listen 80;": f"listen 127.0.0.1:{port};"}
+            ports = {listen: re.sub(r"\d+", f"127.0.0.1:{port}", listen)}
             (self._folder / "site.conf").write_text(read_example(example, {**changes, **ports}))
             return [program, "-p", str(self._folder), "-c", str(main)]
 

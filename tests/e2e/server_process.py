@@ -21,6 +21,7 @@ from tests.columns import environment_of
 from .waiting import DEADLINE_S, wait_until
 
 APPS_DIR = Path(__file__).parent / "apps"
+SITES_DIR = Path(__file__).parent / "frameworks" / "apps"
 # The event loops that a server can be told to run on.
 LOOPS = ["asyncio", *(["uvloop"] if find_spec("uvloop") else [])]
 
@@ -30,6 +31,7 @@ _COMPLAINT = re.compile(
     re.escape(_TRACEBACK)
     + r"|never retrieved|never awaited|Exception ignored|ResourceWarning|[Uu]nhandled exception"
 )
+_WARNING = re.compile(r"^(?:WARNING|ERROR|CRITICAL)\b.*", re.M)
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -56,6 +58,11 @@ class ServerProcess:
         self.extra_environment: dict[str, str] = {}
         self.inherited_fds: tuple[int, ...] = ()
         self.max_open_files = 0
+        # Its clients give it no reason to warn of anything.
+        self.has_calm_clients = False
+        # If it is given, the log may hold no other lines, but where a test expects some.
+        self.only_lines: re.Pattern[str] | None = None
+        self._expects_lines = False
         self._column = column
         self._process: subprocess.Popen[bytes] | None = None
         self._log_mark = 0
@@ -132,19 +139,34 @@ class ServerProcess:
         wait_until(lambda: last_line in self.log_since_mark(), f"a traceback with {last_line!r}")
         self._expected_tracebacks += 1
 
+    def expect_line(self, text: str) -> None:
+        """Wait for a line with *text*; the log may hold others than ``only_lines`` then."""
+        wait_until(lambda: text in self.log_since_mark(), f"{text!r} in the log")
+        self._expects_lines = True
+
     def end_test(self) -> None:
         """Lay what the log holds by; what comes later is the next test's."""
         self._log_mark = len(self.log())
         self._expected_tracebacks = 0
+        self._expects_lines = False
 
     def complaints(self) -> list[str]:
         """The tracebacks and warnings of this test that it did not expect."""
         found = _COMPLAINT.findall(self.log_since_mark())
+        if self.has_calm_clients:
+            found += _WARNING.findall(self.log_since_mark())
         for _ in range(self._expected_tracebacks):
             if _TRACEBACK not in found:
                 return ["an expected traceback is missing"]
             found.remove(_TRACEBACK)
-        return found
+        return [*found, *self._stray_lines()]
+
+    def _stray_lines(self) -> list[str]:
+        """The whole lines of this test that are none of ``only_lines``."""
+        if self.only_lines is None or self._expects_lines or self._expected_tracebacks:
+            return []
+        lines = self.log_since_mark().splitlines()
+        return [line for line in lines if not self.only_lines.match(line)]
 
     # --- end --------------------------------------------------------------------------------------
 
@@ -186,7 +208,7 @@ class ServerProcess:
         package_parent = str(Path(asgiserve.__path__[0]).parent)
         return {
             **environment_of(self._column),
-            "PYTHONPATH": os.pathsep.join([package_parent, str(APPS_DIR)]),
+            "PYTHONPATH": os.pathsep.join([package_parent, str(APPS_DIR), str(SITES_DIR)]),
             **self.extra_environment,
         }
 

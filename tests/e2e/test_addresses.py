@@ -7,10 +7,12 @@ import sys
 
 import pytest
 
+from asgiserve.testing import serve
 from tests.columns import COLUMNS
 
 from .clients import CurlClient
 from .raw_client import RawClient
+from .server_process import APPS_DIR
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="unix sockets and descriptors")
 
@@ -35,17 +37,15 @@ def socket_path(tmp_path_factory):
     return str(tmp_path_factory.mktemp("s") / "s")
 
 
-def test_unix_socket_is_served_with_its_permissions_and_removed(start, socket_path):
-    server = start("--uds", socket_path, "--uds-permissions", "600", wait=False)
-    server.wait_for_log("unix:")
-    assert stat.S_IMODE(os.stat(socket_path).st_mode) == 0o600
-    with RawClient(socket_path) as raw:
-        scope = eval_scope(raw.get("/scope"))
-    assert scope["client"] is None
-    assert tuple(scope["server"]) == (socket_path, None)
-    output = CurlClient().output("--unix-socket", socket_path, "http://e2e/hello")
-    assert output == b"Hello, world!"
-    assert server.terminate() == 0
+def test_unix_socket_is_served_with_its_permissions_and_removed(socket_path):
+    with serve("asgi_site:app", app_dir=APPS_DIR, uds=socket_path, uds_permissions=0o600):
+        assert stat.S_IMODE(os.stat(socket_path).st_mode) == 0o600
+        with RawClient(socket_path) as raw:
+            scope = eval_scope(raw.get("/scope"))
+        assert scope["client"] is None
+        assert tuple(scope["server"]) == (socket_path, None)
+        output = CurlClient().output("--unix-socket", socket_path, "http://e2e/hello")
+        assert output == b"Hello, world!"
     assert not os.path.exists(socket_path)
 
 
@@ -95,10 +95,10 @@ def test_several_addresses_are_served_at_once(start, socket_path):
     assert server.terminate() == 0
 
 
-def test_host_of_ipv6_is_served(start):
-    server = start("--host", "::1", "--port", "0")
-    with RawClient(server.address) as raw:
+def test_host_of_ipv6_is_served(asgiserve_server):
+    server = asgiserve_server("asgi_site:app", app_dir=APPS_DIR, host="::1")
+    with RawClient((server.host, server.port)) as raw:
         scope = eval_scope(raw.get("/scope"))
-    assert tuple(scope["server"]) == ("::1", server.address[1])
+    assert tuple(scope["server"]) == ("::1", server.port)
     assert scope["client"][0] == "::1"
     assert len(scope["client"]) == 2

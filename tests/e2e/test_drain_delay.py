@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from .raw_client import RawClient
+from .server_process import APPS_DIR
 from .waiting import wait_until
 
 
@@ -46,9 +47,10 @@ def test_probe_is_answered_without_the_application_and_without_a_line(start):
     assert "POST /ready HTTP/1.1" in lines[0]
 
 
-def test_server_without_the_option_asks_the_application(start_server):
-    server = start_server("-m", "asgiserve", "asgi_site:app", "--port=0")
-    assert probe(server).body == b"Hello, world!"
+def test_server_without_the_option_asks_the_application(asgiserve_server):
+    server = asgiserve_server("asgi_site:app", app_dir=APPS_DIR)
+    with RawClient((server.host, server.port)) as raw:
+        assert raw.get("/ready").body == b"Hello, world!"
 
 
 def test_server_accepts_on_for_the_delay_while_it_is_not_ready(start, connect, tmp_path):

@@ -204,8 +204,8 @@ def test_peers_on_a_unix_socket_are_not_allowed_by_default(start_server, tmp_pat
     options = ["--uds", path, "--proxy-protocol"]
     server = start_server("-m", "asgiserve", "asgi_site:app", *options, wait=False)
     server.wait_for_log("unix:")
+    # Closed as soon as it is connected, so there may be nobody to send a header to.
     with RawClient(path) as raw:
-        raw.send(V2)
         assert is_closed(raw)
     server.wait_for_log("unix - closed: proxy_protocol_allow_ips")
 

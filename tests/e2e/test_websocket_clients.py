@@ -10,7 +10,9 @@ from .websocket_clients import WEBSOCKET_CLIENTS, Closed, Refused
 
 @pytest.fixture(scope="module")
 def server(start_shared_server):
-    return start_shared_server("-m", "asgiserve", "websocket_site:app", "--port", "0")
+    return start_shared_server(
+        "-m", "asgiserve", "websocket_site:app", "--port", "0", has_calm_clients=True
+    )
 
 
 @pytest.fixture

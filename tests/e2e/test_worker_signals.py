@@ -26,6 +26,23 @@ LOG_CONFIG = {
 }
 
 
+# Its last object goes when the interpreter has given up its own handlers of signals.
+INTERRUPTED_AT_ITS_END = """
+import os
+
+from worker_site import app
+
+
+class Last:
+    def __del__(self, kill=os.kill, pid=os.getpid()):
+        for number in {numbers}:
+            kill(pid, number)
+
+
+last = Last()
+"""
+
+
 @pytest.fixture
 def start(start_server):
     """Start two workers, or as many as *files* say."""
@@ -120,6 +137,19 @@ def test_option_that_cannot_change_is_kept_with_a_warning(start):
     assert not (server.work_dir / "second.pid").exists()
     assert server.terminate() == 0
     assert not (server.work_dir / "first.pid").exists()
+
+
+@pytest.mark.skipif(
+    sys.implementation.name == "pypy", reason="PyPy keeps its handlers, and finalises nothing"
+)
+def test_signals_while_a_worker_ends_do_not_count_as_its_failure(start_server):
+    numbers = [int(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    source = INTERRUPTED_AT_ITS_END.format(numbers=numbers)
+    options = ["late:app", "--port=0", "--workers=2"]
+    server = start_server("-m", "asgiserve", *options, files={"late.py": source})
+    server.wait_for_log("with 2 workers")
+    assert server.terminate() == 0
+    assert "killed by" not in server.log()
 
 
 # --- SIGTTIN, SIGTTOU, SIGUSR1 --------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Routes that answer at once."""
 
+import gzip
 import hashlib
 import json
 import os
@@ -37,6 +38,27 @@ async def echo(scope, receive, send, **query):
 async def digest(scope, receive, send, **query):
     body = b"".join(await read_body(receive))
     await answer(send, {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()})
+
+
+@route
+async def gzipped(scope, receive, send, **query):
+    """Compress for clients that take it."""
+    body = b"many words " * 1000
+    fields = [(b"vary", b"accept-encoding")]
+    if any(name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"]):
+        body, fields = gzip.compress(body), [*fields, (b"content-encoding", b"gzip")]
+    await answer(send, body, headers=fields)
+
+
+@route
+async def unchanged(scope, receive, send, **query):
+    """Have one version only: 304 for who has it (RFC 9110 section 13.1.2)."""
+    fields = [(b"etag", b'"one"'), (b"cache-control", b"no-cache")]
+    if (b"if-none-match", b'"one"') in [tuple(pair) for pair in scope["headers"]]:
+        await send({"type": "http.response.start", "status": 304, "headers": fields})
+        await send({"type": "http.response.body"})
+    else:
+        await answer(send, b"version one", headers=fields)
 
 
 @route

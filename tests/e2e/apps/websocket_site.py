@@ -80,7 +80,7 @@ async def scope(scope, receive, send, **query):
 
 
 @websocket
-async def close(scope, receive, send, case, code, reason):
+async def close(scope, receive, send, case, code, reason=""):
     await accept(send)
     await send_message(send, "last words")
     await send({"type": "websocket.close", "code": int(code), "reason": reason})

@@ -1,0 +1,51 @@
+"""A chat: whoever has the page open reads what the others write."""
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+
+from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+from fastapi.responses import FileResponse
+
+PAGE = Path(__file__).with_name("chat.html")
+# Messages that wait for a member who reads slowly; those beyond are lost to them.
+MAX_UNREAD = 100
+
+app = FastAPI()
+# One queue for each member: what they have not been sent yet.
+members: set[asyncio.Queue[str]] = set()
+
+
+def tell_all(text: str) -> None:
+    """Have every member hear *text*; nobody waits for a slow one."""
+    for unread in members:
+        if not unread.full():
+            unread.put_nowait(text)
+
+
+async def send_unread(socket: WebSocket, unread: asyncio.Queue[str]) -> None:
+    """Send one member what is said, as it comes."""
+    with suppress(WebSocketDisconnect):
+        while True:
+            await socket.send_text(await unread.get())
+
+
+@app.get("/")
+async def show_page() -> FileResponse:
+    """Serve the page; it opens the WebSocket."""
+    return FileResponse(PAGE)
+
+
+@app.websocket("/chat")
+async def chat(socket: WebSocket) -> None:
+    """Serve one member, until they leave."""
+    unread: asyncio.Queue[str] = asyncio.Queue(MAX_UNREAD)
+    members.add(unread)
+    await socket.accept()
+    sender = asyncio.create_task(send_unread(socket, unread))
+    try:
+        async for text in socket.iter_text():
+            tell_all(text)
+    finally:
+        members.discard(unread)
+        sender.cancel()

@@ -1,0 +1,1 @@
+"""The pages that users read: docs/ and the README."""
