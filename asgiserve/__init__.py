@@ -8,12 +8,11 @@ from asgiserve.option_parameters import takes_options
 from asgiserve.version import __version__
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.cli import main
+    from asgiserve.loadable_config import Config
     from asgiserve.server.server import Server
 
-__all__ = ["Config", "Server", "__version__", "run"]
-
-STARTUP_FAILURE = 3
+__all__ = ["Config", "Server", "__version__", "main", "run"]
 
 
 @takes_options
@@ -31,8 +30,8 @@ def run(app: Any, **options: Any) -> None:
     """
     import logging
 
-    from asgiserve.config import Config
-    from asgiserve.errors import StartupError
+    from asgiserve.errors import STARTUP_FAILURE, StartupError
+    from asgiserve.loadable_config import Config
     from asgiserve.server.process_title import set_process_title
     from asgiserve.server.server import Server
     from asgiserve.supervisor.need import needs_supervisor
@@ -60,9 +59,13 @@ def run(app: Any, **options: Any) -> None:
 
 
 def __getattr__(name: str) -> Any:
-    """Import `Config` and `Server` when they are first asked for: a bare import stays cheap."""
+    """Import a name when it is first asked for: a bare import stays cheap."""
+    if name == "main":
+        from asgiserve.cli import main
+
+        return main
     if name == "Config":
-        from asgiserve.config import Config
+        from asgiserve.loadable_config import Config
 
         return Config
     if name == "Server":

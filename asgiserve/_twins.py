@@ -14,6 +14,8 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
+from asgiserve.errors import ColumnError
+
 if TYPE_CHECKING:
     from asgiserve.asgi import cycle, http_cycle, ready, scope, ws_cycle
     from asgiserve.codecs import (
@@ -96,16 +98,16 @@ def choose_column(mode: str) -> Column:
     """Name the column for *mode*, a value of ``ASGISERVE_SPEEDUPS``.
 
     Raises:
-        ImportError: *mode* is unknown, or asks for a column that was not built.
+        ColumnError: *mode* is unknown, or asks for a column that was not built.
     """
     if mode not in ("auto", "require", "off"):
-        raise ImportError(f"ASGISERVE_SPEEDUPS is auto, require or off, not {mode!r}")
+        raise ColumnError(f"ASGISERVE_SPEEDUPS is auto, require or off, not {mode!r}")
     if mode == "off":
         return "pure"
     if any(find_spec(f"{SPEEDUPS}.{name}") for name in TWINNED):
         return "compiled"
     if mode == "require":
-        raise ImportError(
+        raise ColumnError(
             "ASGISERVE_SPEEDUPS=require, but the compiled column was not built for this Python"
         )
     return "pure"
@@ -115,7 +117,7 @@ def load_column(column: Column) -> dict[str, ModuleType]:
     """Import every twinned module of *column*, by basename.
 
     Raises:
-        ImportError: one of them is missing or cannot be imported; the message names it.
+        ColumnError: one of them is missing or cannot be imported; the message names it.
     """
     modules = {}
     for name, pure_name in TWINNED.items():
@@ -125,7 +127,7 @@ def load_column(column: Column) -> dict[str, ModuleType]:
         except ImportError as error:
             # A mate that it cimports may be what is missing.
             culprit = error.name if (error.name or "").startswith(SPEEDUPS) else full_name
-            raise ImportError(
+            raise ColumnError(
                 f"the {column} column of asgiserve is incomplete: {culprit}: {error}; install "
                 "asgiserve again, or set ASGISERVE_SPEEDUPS=off for the pure one",
                 name=culprit,

@@ -12,7 +12,6 @@ from typing import Any, NoReturn
 
 import click
 
-from asgiserve import STARTUP_FAILURE
 from asgiserve.command_options import (
     CONFIG_FILE_OPTION,
     GroupedCommand,
@@ -22,7 +21,7 @@ from asgiserve.command_options import (
 )
 from asgiserve.config import DEFAULTS, OPTIONS, Config
 from asgiserve.config_sources import Settings, collect_settings, format_config
-from asgiserve.errors import ConfigError, StartupError
+from asgiserve.errors import STARTUP_FAILURE, ColumnError, ConfigError, StartupError
 from asgiserve.version import __version__
 
 __all__ = ["flag_of", "main", "make_command"]
@@ -43,12 +42,16 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
             from asgiserve.bench.command import command as bench
 
             return int(bench.main(given[1:], prog_name="asgiserve bench", standalone_mode=False))
+        if list(given[:1]) == ["doctor"]:
+            from asgiserve.doctor.command import command as doctor
+
+            return int(doctor.main(given[1:], prog_name="asgiserve doctor", standalone_mode=False))
         status = command.main(arguments, prog_name="asgiserve", standalone_mode=False)
     except click.ClickException as error:
         return report(error.format_message(), USAGE_ERROR)
     except ConfigError as error:
         return report(str(error), USAGE_ERROR)
-    except StartupError as error:
+    except (ColumnError, StartupError) as error:
         return report(str(error), STARTUP_FAILURE)
     except click.Abort:
         # What click makes of Ctrl+C before the server catches it: a stop like any other.
@@ -83,7 +86,8 @@ def make_command(callback: Callable[..., int]) -> click.Command:
         help="Serve the ASGI application APP, an import string MODULE:ATTRIBUTE.\n\n"
         "Options also come from the environment (ASGISERVE_PORT), and from asgiserve.toml or "
         "[tool.asgiserve] in pyproject.toml; the command line comes first, the file last.\n\n"
-        "asgiserve bench APP measures the application instead, as asgiserve bench --help explains.",
+        "asgiserve bench APP measures the application instead, as asgiserve bench --help explains; "
+        "asgiserve doctor says what would serve, and what would be faster or safer.",
     )
 
 

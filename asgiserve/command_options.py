@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -17,6 +17,13 @@ __all__ = [
     "from_command_line",
     "make_parameter",
 ]
+
+# What uvicorn writes as a value, and click takes for one.
+VALUED_SWITCH = "--ws-per-message-deflate"
+SWITCH_VALUES = {
+    **dict.fromkeys(("1", "true", "t", "yes", "y", "on"), True),
+    **dict.fromkeys(("0", "false", "f", "no", "n", "off"), False),
+}
 
 CONFIG_FILE_OPTION = click.Option(
     ["--config"], metavar="FILE", help="Read options from this TOML file."
@@ -47,6 +54,10 @@ class GroupedCommand(click.Command):
             context_settings={"max_content_width": 100},
         )
         self._options = options
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse *args*, in which uvicorn's one switch with a value may have that value."""
+        return super().parse_args(ctx, join_switch_values(args))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the sections, in the order of the parameters."""
@@ -83,6 +94,23 @@ def describe_default(option: Option, default: object) -> str:
         return ""
     shown = f"{default:o}" if option.kind.unit == "octal" else default
     return f" [default: {shown}]"
+
+
+def join_switch_values(arguments: Sequence[str]) -> list[str]:
+    """*arguments* with ``--ws-per-message-deflate false`` as the switch that it means."""
+    joined: list[str] = []
+    for argument in arguments:
+        flag, _, value = argument.partition("=")
+        if not value and joined and joined[-1] == VALUED_SWITCH:
+            flag, value = joined[-1], argument
+            if value.lower() in SWITCH_VALUES:
+                joined.pop()
+        if flag != VALUED_SWITCH or value.lower() not in SWITCH_VALUES:
+            joined.append(argument)
+            continue
+        is_on = SWITCH_VALUES[value.lower()]
+        joined.append(flag if is_on else flag.replace("--", "--no-", 1))
+    return joined
 
 
 def flag_of(name: str) -> str:

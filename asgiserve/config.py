@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from asgiserve import option_kinds as kinds
 from asgiserve import server_kinds
@@ -33,6 +33,7 @@ from asgiserve.options import (
 )
 from asgiserve.process_options import ProcessOptions, check_process_conflicts
 from asgiserve.tls_options import TlsOptions, check_tls_conflicts
+from asgiserve.uvicorn_options import UvicornOptions, apply_uvicorn_options
 
 if TYPE_CHECKING:
     from configparser import RawConfigParser
@@ -52,7 +53,7 @@ TRUSTED_BY_DEFAULT = "127.0.0.1,::1"
 
 
 @dataclass(frozen=True)
-class Config(ProcessOptions, TlsOptions):
+class Config(ProcessOptions, TlsOptions, UvicornOptions):
     """The options of one server, checked, in their normal form.
 
     Args:
@@ -314,13 +315,26 @@ class Config(ProcessOptions, TlsOptions):
             "Logging configuration: .ini, .json, .yaml or .toml.",
         )
     )
+    log_format: str = option(
+        "text",
+        choice("text", "json", "logfmt"),
+        LOGGING,
+        "How log lines look; json: an object a line.",
+    )
     log_level: str | int | None = option(
         None, optional(server_kinds.LOG_LEVEL), LOGGING, "Log this level and above. [default: info]"
     )
     access_log: bool = option(True, kinds.SWITCH, LOGGING, "Log a line for each request.")
     use_colors: bool | None = option(
-        None, optional(kinds.SWITCH), LOGGING, "Colour the log. [default: on a terminal]"
+        None,
+        optional(kinds.SWITCH),
+        LOGGING,
+        "Colour the log. [default: as NO_COLOR or FORCE_COLOR says, else on a terminal]",
     )
+
+    # No options: what was loaded for this configuration, if anything was.
+    loaded: ClassVar[bool] = False
+    loaded_app: ClassVar[Any] = None
 
     def __new__(cls, *args: object, **options: object) -> Config:
         """Refuse unknown options as such, where ``__init__`` would raise a TypeError."""
@@ -336,6 +350,10 @@ class Config(ProcessOptions, TlsOptions):
         for name in OPTIONS:
             object.__setattr__(self, name, parse_option(name, getattr(self, name)))
         _check_conflicts(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The options; what was loaded stays in the process that has loaded it."""
+        return {name: getattr(self, name) for name in OPTIONS}
 
 
 OPTIONS: dict[str, Option] = dict(
@@ -417,5 +435,23 @@ def _check_conflicts(config: Config) -> None:
         raise OptionError(
             "lifespan: a WSGI application has no lifespan to turn on", "lifespan", "interface"
         )
+    _check_log_conflicts(config)
+    apply_uvicorn_options(config)
     check_process_conflicts(config)
     check_tls_conflicts(config)
+
+
+def _check_log_conflicts(config: Config) -> None:
+    if config.log_format == "text":
+        return
+    if config.log_config != LOGGING_CONFIG:
+        raise OptionError(
+            f"log_format {config.log_format} and log_config exclude each other: a logging "
+            "configuration says itself how lines look",
+            "log_format",
+            "log_config",
+        )
+    if config.use_colors:
+        raise OptionError(
+            f"use_colors: log_format {config.log_format} has no colours", "use_colors", "log_format"
+        )

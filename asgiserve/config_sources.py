@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 from asgiserve.config import (
     LOGGING_CONFIG,
     OPTIONS,
-    Config,
     OptionError,
     parse_option,
     unknown_option_message,
 )
 from asgiserve.errors import ConfigError
+from asgiserve.loadable_config import Config
 
 __all__ = ["Settings", "Sourced", "collect_settings", "format_config"]
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 __all__ = [
+    "STARTUP_FAILURE",
     "AppError",
     "AsgiserveError",
     "ClientDisconnected",
+    "ColumnError",
     "ConfigError",
     "HttpRequestError",
     "PeerError",
@@ -15,6 +17,9 @@ __all__ = [
     "StartupError",
     "WebSocketError",
 ]
+
+# With this the process exits that could not start, as uvicorn's does.
+STARTUP_FAILURE = 3
 
 
 class AsgiserveError(Exception):
@@ -66,6 +71,10 @@ class ClientDisconnected(OSError):
 
 class ConfigError(AsgiserveError):
     """An option is unknown, malformed or in conflict; the command exits with status 2."""
+
+
+class ColumnError(AsgiserveError, ImportError):
+    """The column that was asked for is not there, or not whole."""
 
 
 class StartupError(AsgiserveError):

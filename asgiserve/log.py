@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgiserve.errors import ConfigError
 from asgiserve.log_formatters import TRACE, AccessFormatter, DefaultFormatter
+from asgiserve.logging_defaults import LOGGING_CONFIG
 
 if TYPE_CHECKING:
     from asgiserve.config import Config
@@ -25,6 +26,11 @@ __all__ = [
     "DefaultFormatter",
     "configure_logging",
 ]
+
+STRUCTURED_FORMATTERS = {
+    "json": "asgiserve.structured_logs.JsonFormatter",
+    "logfmt": "asgiserve.structured_logs.LogfmtFormatter",
+}
 
 
 def configure_logging(config: Config) -> None:
@@ -40,7 +46,10 @@ def configure_logging(config: Config) -> None:
     logging.addLevelName(TRACE, "TRACE")
     if config.log_config is not None:
         try:
-            apply_log_config(config.log_config, config.use_colors)
+            if config.log_format == "text":
+                apply_log_config(config.log_config, config.use_colors)
+            else:
+                logging.config.dictConfig(make_structured_config(config.log_format))
         except ConfigError:
             raise
         # Handlers and formatters of any class are made here: they raise what they like.
@@ -56,6 +65,13 @@ def configure_logging(config: Config) -> None:
         access_logger = logging.getLogger("asgiserve.access")
         access_logger.handlers = []
         access_logger.propagate = False
+
+
+def make_structured_config(log_format: str) -> dict[str, Any]:
+    """The default configuration with other lines: json or logfmt."""
+    formatter = {"()": STRUCTURED_FORMATTERS[log_format]}
+    formatters = {name: dict(formatter) for name in LOGGING_CONFIG["formatters"]}
+    return {**LOGGING_CONFIG, "formatters": formatters}
 
 
 def apply_log_config(log_config: Any, use_colors: bool | None) -> None:

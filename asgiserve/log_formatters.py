@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import string
 import sys
@@ -19,6 +20,7 @@ __all__ = [
     "AccessFormatter",
     "DefaultFormatter",
     "LevelFormatter",
+    "colored_start",
     "escape_client",
     "escape_target",
     "format_duration",
@@ -28,6 +30,8 @@ TRACE = 5
 
 RESET = "\x1b[0m"
 BOLD = "\x1b[1m"
+DIM = "\x1b[2m"
+ADDRESS_COLOR = "\x1b[1;36m"
 LEVEL_COLORS = {
     TRACE: "\x1b[34m",
     logging.DEBUG: "\x1b[36m",
@@ -57,7 +61,7 @@ class LevelFormatter(logging.Formatter):
     """Adds ``%(levelprefix)s``: the level with its colon, padded, and coloured if wanted.
 
     Args:
-        use_colors: None asks whether the stream is a terminal.
+        use_colors: None asks the environment, and whether the stream is a terminal.
     """
 
     def __init__(
@@ -68,7 +72,7 @@ class LevelFormatter(logging.Formatter):
         use_colors: bool | None = None,
     ) -> None:
         super().__init__(fmt=fmt, datefmt=datefmt, style=style)
-        self.use_colors = is_terminal(self.stream()) if use_colors is None else use_colors
+        self.use_colors = shows_colors(self.stream()) if use_colors is None else use_colors
 
     def stream(self) -> TextIO | None:
         """The stream that decides about colours."""
@@ -96,7 +100,19 @@ class LevelFormatter(logging.Formatter):
 
 
 class DefaultFormatter(LevelFormatter):
-    """The formatter of everything but access lines."""
+    """The formatter of everything but access lines.
+
+    In colours it takes the message of a record's ``color_message``, where there is one.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Fill the format with *record*, in colours if they are wanted."""
+        colored = vars(record).get("color_message")
+        if self.use_colors and isinstance(colored, str):
+            record = copy(record)
+            record.msg = colored
+            record.message = record.getMessage()
+        return super().formatMessage(record)
 
 
 class AccessFormatter(LevelFormatter):
@@ -137,8 +153,28 @@ class AccessFormatter(LevelFormatter):
         }
 
 
-def is_terminal(stream: TextIO | None) -> bool:
-    """Whether *stream* shows colours; a closed or missing one does not."""
+def colored_start(details: str) -> str:
+    """The start-up line for a terminal: name, version and addresses stand out from *details*.
+
+    Its arguments are the version, the addresses, and those of *details*.
+    """
+    name = f"{BOLD}asgiserve %s{RESET}"
+    return f"{name} serves {ADDRESS_COLOR}%s{RESET} {DIM}{details}; press CTRL+C to stop{RESET}"
+
+
+def shows_colors(stream: TextIO | None) -> bool:
+    """Whether to colour what goes to *stream*, when no option says so.
+
+    The environment comes before the terminal: ``NO_COLOR`` (https://no-color.org), then
+    ``FORCE_COLOR``. A closed or missing stream shows nothing.
+    """
+    if os.environ.get("NO_COLOR"):
+        return False
+    forced = os.environ.get("FORCE_COLOR")
+    if forced:
+        return forced != "0"
+    if os.environ.get("TERM") == "dumb":
+        return False
     try:
         return stream is not None and stream.isatty()
     except ValueError:

@@ -23,6 +23,7 @@ __all__ = [
     "RESPONSES",
     "TIMEOUTS",
     "TLS",
+    "UVICORN",
     "WEBSOCKET",
     "Option",
     "OptionError",
@@ -40,6 +41,7 @@ LIMITS = "Limits"
 TIMEOUTS = "Time-outs"
 WEBSOCKET = "WebSocket"
 LOGGING = "Logging"
+UVICORN = "For those who come from uvicorn"
 
 # The order in which they are shown.
 GROUPS = (
@@ -54,6 +56,7 @@ GROUPS = (
     TIMEOUTS,
     WEBSOCKET,
     LOGGING,
+    UVICORN,
 )
 
 

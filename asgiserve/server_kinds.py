@@ -42,18 +42,21 @@ __all__ = [
     "PEERS",
     "ROOT_PATH",
     "SNI",
+    "SSL_VERSION",
     "URL_PATH",
     "USER",
     "WS",
 ]
 
 LOG_LEVEL_NAMES = ("critical", "error", "warning", "info", "debug", "trace")
-LOOP_NAMES = ("auto", "asyncio", "uvloop", "none")
+LOOP_NAMES = ("auto", "asyncio", "uvloop", "zuvloop", "none")
 WS_NAMES = ("auto", "none")
 # uvicorn's names for its WebSocket layers: those who come from it still get WebSockets.
 UVICORN_WS_NAMES = frozenset({"websockets", "websockets-sansio", "wsproto"})
 # In the order of the numbers of ssl.CERT_NONE and its like, which uvicorn takes.
 CERT_REQS_NAMES = ("none", "optional", "required")
+# ssl.PROTOCOL_TLS and ssl.PROTOCOL_TLS_SERVER.
+SSL_VERSIONS = (2, 17)
 FORWARDED_FIELD_NAMES = ("for", "proto", "host", "port", "prefix")
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
@@ -171,6 +174,13 @@ def _to_cert_reqs(value: Any) -> str:
     return str(choice(*CERT_REQS_NAMES).convert(value))
 
 
+def _to_ssl_version(value: Any) -> int:
+    number = to_integer(value)
+    if number not in SSL_VERSIONS:
+        raise ValueError
+    return number
+
+
 def _to_forwarded_fields(value: Any) -> tuple[str, ...]:
     word = choice(*FORWARDED_FIELD_NAMES)
     return tuple(word.convert(item) for item in split_items(value))
@@ -256,6 +266,9 @@ CERT_REQS = Kind(
 )
 FORWARDED_FIELDS = Kind(
     _to_forwarded_fields, f"a list of {', '.join(FORWARDED_FIELD_NAMES)}", "TEXT", separator=","
+)
+SSL_VERSION = Kind(
+    _to_ssl_version, "2 or 17, which leave the version to client and server", "INTEGER"
 )
 SNI = Kind(
     _to_sni,

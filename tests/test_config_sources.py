@@ -7,7 +7,8 @@ import tomllib
 
 import pytest
 
-from asgiserve.config import OPTIONS, Config
+from asgiserve import Config
+from asgiserve.config import OPTIONS
 from asgiserve.config_sources import Settings, Sourced, collect_settings, format_config
 from asgiserve.errors import ConfigError
 
@@ -47,6 +48,7 @@ def test_every_option_can_come_from_the_environment(empty_directory):
         "app": "main:app",
         "app_dir": ".",
         "bind": "a:1,unix:s",
+        "callback_notify": "site:notify",
         "env_file": "x",
         "fd": "3",
         "forwarded_allow_ips": "*",
@@ -54,9 +56,11 @@ def test_every_option_can_come_from_the_environment(empty_directory):
         "forwarded_header": "forwarded",
         "headers": "x-a: 1, 2\n x-b: 3 \n",
         "host": "::",
+        "http": "h11",
         "interface": "wsgi",
         "lifespan": "off",
         "log_config": "x",
+        "log_format": "logfmt",
         "log_level": "trace",
         "loop": "none",
         "proxy_protocol_allow_ips": "10.0.0.0/8",
@@ -70,6 +74,7 @@ def test_every_option_can_come_from_the_environment(empty_directory):
         "ssl_context_factory": "tls:make",
         "ssl_keyfile": "x",
         "ssl_min_version": "1.3",
+        "ssl_version": "17",
         "ssl_sni": "*.example.com=x:x",
         "uds": "s",
         "uds_permissions": "600",
@@ -220,6 +225,7 @@ def test_printed_configuration_is_a_file_that_gives_it_again(empty_directory):
         "limit_request_body": "none",
         "timeout_keep_alive": "2.5",
         "log_level": "trace",
+        "log_format": "json",
         "use_colors": "false",
     }
     settings = collect(command_line)

@@ -23,6 +23,7 @@ TWINS = "asgiserve._twins"
 LAYERS = {
     **dict.fromkeys(
         (
+            "access_layouts",
             "asgi_types",
             "bind_address",
             "config",
@@ -36,7 +37,9 @@ LAYERS = {
             "options",
             "process_options",
             "server_kinds",
+            "structured_logs",
             "tls_options",
+            "uvicorn_options",
             "version",
         ),
         0,
@@ -57,7 +60,11 @@ LAYERS = {
             "cli",
             "command_options",
             "config_sources",
+            "django",
+            "doctor",
             "gunicorn",
+            "litestar",
+            "loadable_config",
             "pytest_plugin",
             "testing",
         ),

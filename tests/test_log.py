@@ -107,6 +107,43 @@ class Terminal(io.StringIO):
         return True
 
 
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch):
+    for name in ("NO_COLOR", "FORCE_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_terminal", "colored"),
+    [
+        ({"NO_COLOR": "1"}, True, False),
+        ({"NO_COLOR": ""}, True, True),
+        ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, True, False),
+        ({"FORCE_COLOR": "1"}, False, True),
+        ({"FORCE_COLOR": "0"}, True, False),
+        ({"FORCE_COLOR": ""}, False, False),
+        ({"TERM": "dumb"}, True, False),
+        ({"TERM": "dumb", "FORCE_COLOR": "1"}, True, True),
+    ],
+)
+def test_environment_decides_about_colours_before_the_terminal(
+    monkeypatch, variables, is_terminal, colored
+):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stderr", Terminal() if is_terminal else io.StringIO())
+    assert DefaultFormatter().use_colors == colored
+    assert DefaultFormatter(use_colors=not colored).use_colors != colored
+
+
+def test_coloured_message_is_for_colours_only():
+    record = logging.makeLogRecord(
+        {"msg": "%d apples", "args": (3,), "color_message": "<%d> apples"}
+    )
+    assert DefaultFormatter("%(message)s", use_colors=True).format(record) == "<3> apples"
+    assert DefaultFormatter("%(message)s", use_colors=False).format(record) == "3 apples"
+
+
 @pytest.mark.parametrize(
     ("use_colors", "is_terminal", "colored"),
     [(None, False, False), (None, True, True), (True, False, True), (False, True, False)],

@@ -161,6 +161,11 @@ def test_pure_twins_keep_their_fields_in_slots(twins):
 
 # Fields that only one column needs, by class: those of the pure twin, those of the compiled one.
 OWN_FIELDS: dict[str, tuple[set[str], set[str]]] = {
+    # The pieces of a line as C has them.
+    "AccessLines": (
+        set(),
+        {"_request_count", "_request_pieces", "_websocket_count", "_websocket_pieces"},
+    ),
     # Who waits for an event: coroutines, or tasks that are stepped at once.
     "Cycle": ({"_event_waiters"}, {"_more_waits", "_spare_wait", "_tasks", "_wait"}),
     "DefaultFields": (set(), {"_extra_names"}),

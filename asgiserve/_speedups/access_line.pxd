@@ -1,11 +1,40 @@
 # cython: language_level=3, freethreading_compatible=True
 
 
+cdef enum:
+    MAX_PIECES = 32
+    MAX_DIGITS = 24  # of a 64-bit number, or with a point in it
+    LITERAL = -1
+
+cdef enum:
+    # As `Part` in access_layouts.py.
+    CLIENT = 0
+    METHOD = 1
+    TARGET = 2
+    HTTP_VERSION = 3
+    STATUS = 4
+    BODY_BYTES = 5
+    RECEIVED_MESSAGES = 6
+    SENT_MESSAGES = 7
+    DURATION = 8
+    PART_COUNT = 9
+
+cdef struct Piece:
+    int part  # LITERAL for bytes that stand in the layout
+    const char* start
+    Py_ssize_t size
+
+
 cdef class AccessLines:
-    cdef bytes _bold
+    cdef bint _doubles_backslashes
     cdef bytearray _lines
-    cdef bytes _reset
+    cdef tuple _request
+    cdef int _request_count
+    cdef Piece[MAX_PIECES] _request_pieces
     cdef tuple _status_colors
+    cdef tuple _websocket
+    cdef int _websocket_count
+    cdef Piece[MAX_PIECES] _websocket_pieces
     cdef public bytes prefix
     cdef public bytes quiet_target
 

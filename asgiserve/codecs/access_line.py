@@ -5,6 +5,10 @@ Where lines go, and when, is not decided here: ``server/access_log.py`` fills th
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import itemgetter
+
+from asgiserve.access_layouts import TEXT_LAYOUT, Layout, Pieces
 from asgiserve.log_formatters import escape_client, escape_target, format_duration
 
 __all__ = ["AccessLines"]
@@ -14,29 +18,31 @@ class AccessLines:
     """Collects access lines.
 
     Args:
-        bold: what comes before a request line, on a terminal an escape sequence.
-        reset: what comes after a request line and a status.
-        status_colors: what comes before a status or a close code, ten of them: one for each
-            first digit.
+        layout: how lines look; None: as plain text.
 
     Attributes:
         prefix: what each line begins with: level and time.
         quiet_target: requests for it have no line when they are answered 200; None: all have one.
     """
 
-    __slots__ = ("_bold", "_lines", "_reset", "_status_colors", "prefix", "quiet_target")
+    __slots__ = (
+        "_doubles_backslashes",
+        "_lines",
+        "_request",
+        "_status_colors",
+        "_websocket",
+        "prefix",
+        "quiet_target",
+    )
 
-    def __init__(
-        self,
-        bold: bytes = b"",
-        reset: bytes = b"",
-        status_colors: tuple[bytes, ...] = (b"",) * 10,
-    ) -> None:
+    def __init__(self, layout: Layout | None = None) -> None:
+        layout = layout or TEXT_LAYOUT
         self.prefix = b""
         self.quiet_target: bytes | None = None
-        self._bold = bold
-        self._reset = reset
-        self._status_colors = status_colors
+        self._request = Template(layout.request)
+        self._websocket = Template(layout.websocket)
+        self._status_colors = layout.status_colors
+        self._doubles_backslashes = layout.doubles_backslashes
         self._lines = bytearray()
 
     def write(
@@ -66,8 +72,18 @@ class AccessLines:
             self.write_record(client, method, target, http_version, status, body_bytes, duration_s)
             return
         status_text = b"%b%d" % (self._status_colors[status // 100], status)
-        counts = b"%d" % body_bytes
-        self._add_line(client, method, target, http_version, status_text, counts, duration_s)
+        self._lines += self._request.fill(
+            self.prefix,
+            self._escape(escape_client(client)),
+            method.encode("ascii"),
+            self._escape(escape_target(target)),
+            http_version.encode("ascii"),
+            status_text,
+            b"%d" % body_bytes,
+            b"",
+            b"",
+            format_duration(duration_s)[:-2].encode("ascii"),
+        )
 
     def write_websocket_end(
         self,
@@ -94,9 +110,19 @@ class AccessLines:
             )
             return
         code_text = b"%b%d" % (self._status_colors[code // 1000], code)
-        counts = b"%d received %d sent" % (received_messages, sent_messages)
-        # The handshake knows no other version than 1.1.
-        self._add_line(client, "WEBSOCKET", target, "1.1", code_text, counts, duration_s)
+        self._lines += self._websocket.fill(
+            self.prefix,
+            self._escape(escape_client(client)),
+            b"WEBSOCKET",
+            self._escape(escape_target(target)),
+            # The handshake knows no other version.
+            b"1.1",
+            code_text,
+            b"",
+            b"%d" % received_messages,
+            b"%d" % sent_messages,
+            format_duration(duration_s)[:-2].encode("ascii"),
+        )
 
     def take(self) -> bytes:
         """Give the lines that were collected, and forget them."""
@@ -133,26 +159,25 @@ class AccessLines:
         """Hook that logs the end of a WebSocket in place of a line, as `write_record` does."""
         raise NotImplementedError
 
-    def _add_line(
-        self,
-        client: str,
-        method: str,
-        target: bytes,
-        http_version: str,
-        status_text: bytes,
-        counts: bytes,
-        duration_s: float,
-    ) -> None:
-        self._lines += b'%b%b - "%b%b %b HTTP/%b%b" %b%b %b %b\n' % (
-            self.prefix,
-            escape_client(client).encode("ascii"),
-            self._bold,
-            method.encode("ascii"),
-            escape_target(target).encode("ascii"),
-            http_version.encode("ascii"),
-            self._reset,
-            status_text,
-            self._reset,
-            counts,
-            format_duration(duration_s).encode("ascii"),
-        )
+    def _escape(self, text: str) -> bytes:
+        if self._doubles_backslashes:
+            text = text.replace("\\", "\\\\")
+        return text.encode("ascii")
+
+
+class Template:
+    """The pieces of a line, ready to be filled."""
+
+    __slots__ = ("_format", "_pick")
+
+    def __init__(self, pieces: Pieces) -> None:
+        formats = [
+            piece.replace(b"%", b"%%") if isinstance(piece, bytes) else b"%b" for piece in pieces
+        ]
+        self._format = b"%b" + b"".join(formats)
+        parts = [int(piece) for piece in pieces if not isinstance(piece, bytes)]
+        self._pick: Callable[[tuple[bytes, ...]], tuple[bytes, ...]] = itemgetter(*parts)
+
+    def fill(self, prefix: bytes, *values: bytes) -> bytes:
+        """The line that begins with *prefix*; *values* are in the order of `Part`."""
+        return self._format % (prefix, *self._pick(values))

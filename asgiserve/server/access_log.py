@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 from urllib.parse import quote
 
 from asgiserve._twins import access_line
+from asgiserve.access_layouts import TEXT_LAYOUT, Layout, make_text_layout
 from asgiserve.log_formatters import (
     BOLD,
     RESET,
@@ -24,6 +25,7 @@ from asgiserve.log_formatters import (
     escape_target,
 )
 from asgiserve.logging_defaults import ACCESS_FORMAT, TIME_FORMAT
+from asgiserve.structured_logs import JsonFormatter, LogfmtFormatter, StructuredFormatter
 
 if TYPE_CHECKING:
     from asgiserve.config import Config
@@ -59,11 +61,7 @@ class AccessLog(access_line.AccessLines):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._handler = find_default_handler()
         self._formatter = self._handler.formatter if self._handler else None
-        if isinstance(self._formatter, AccessFormatter) and self._formatter.use_colors:
-            colors = tuple(color.encode() for color in STATUS_COLORS)
-            super().__init__(BOLD.encode(), RESET.encode(), colors)
-        else:
-            super().__init__()
+        super().__init__(choose_layout(self._formatter))
         self._loop = loop
         self._second = -1
         # Bytes that a full pipe has not taken yet.
@@ -87,10 +85,7 @@ class AccessLog(access_line.AccessLines):
             or not logger.isEnabledFor(logging.INFO)
         ):
             return False
-        second = int(time.time())
-        if second != self._second:
-            self._second = second
-            self.prefix = self._format_prefix(second).encode("ascii", "backslashreplace")
+        self._set_prefix(time.time())
         self._flush_after(FLUSH_DELAY_S)
         return True
 
@@ -158,10 +153,19 @@ class AccessLog(access_line.AccessLines):
             self._unsent = b""
             self._warn_once(str(error))
 
-    def _format_prefix(self, second: int) -> str:
-        assert isinstance(self._formatter, AccessFormatter)
-        level = self._formatter.level_prefix(logging.INFO, logging.getLevelName(logging.INFO))
-        return f"{level} {time.strftime(TIME_FORMAT, time.localtime(second))} "
+    def _set_prefix(self, now_s: float) -> None:
+        level = logging.getLevelName(logging.INFO)
+        if isinstance(self._formatter, StructuredFormatter):
+            prefix = self._formatter.begin_line(now_s, level, logger.name)
+        else:
+            second = int(now_s)
+            if second == self._second:
+                return
+            self._second = second
+            assert isinstance(self._formatter, AccessFormatter)
+            level = self._formatter.level_prefix(logging.INFO, level)
+            prefix = f"{level} {time.strftime(TIME_FORMAT, time.localtime(second))} "
+        self.prefix = prefix.encode("ascii", "backslashreplace")
 
     def _write_lines(self, stream: TextIO, lines: bytes) -> None:
         try:
@@ -209,7 +213,21 @@ def find_default_handler() -> logging.StreamHandler[TextIO] | None:
     handler = logger.handlers[0]
     formatter = handler.formatter
     # Subclasses may do anything: only the classes themselves are known.
-    if type(handler) is not logging.StreamHandler or type(formatter) is not AccessFormatter:
+    if type(handler) is not logging.StreamHandler:
+        return None
+    if type(formatter) in (JsonFormatter, LogfmtFormatter):
+        return handler
+    if type(formatter) is not AccessFormatter:
         return None
     has_default_format = formatter._fmt == ACCESS_FORMAT and formatter.datefmt == TIME_FORMAT
     return handler if has_default_format else None
+
+
+def choose_layout(formatter: logging.Formatter | None) -> Layout:
+    """How lines look that look like those of *formatter*."""
+    if isinstance(formatter, StructuredFormatter):
+        return formatter.layout
+    if not isinstance(formatter, AccessFormatter) or not formatter.use_colors:
+        return TEXT_LAYOUT
+    colors = tuple(color.encode() for color in STATUS_COLORS)
+    return make_text_layout(BOLD.encode(), RESET.encode(), colors)

@@ -39,8 +39,8 @@ def choose_loop_factory(config: Config) -> LoopFactory | None:
         if sys.platform == "win32":
             return asyncio.ProactorEventLoop
         return asyncio.SelectorEventLoop
-    if name == "uvloop":
-        return import_factory("uvloop:new_event_loop", None)
+    if name in ("uvloop", "zuvloop"):
+        return import_factory(f"{name}:new_event_loop", None)
     return import_factory(name, None if config.app_dir is None else os.fspath(config.app_dir))
 
 

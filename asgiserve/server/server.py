@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import math
 import os
@@ -12,6 +13,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
+from functools import cached_property
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +29,12 @@ from asgiserve.server.app_loader import load_app
 from asgiserve.server.draining import drain
 from asgiserve.server.event_loop import choose_loop_factory
 from asgiserve.server.exit_guard import guard_exit
-from asgiserve.server.introduction import describe_addresses, describe_runtime
+from asgiserve.server.introduction import describe_addresses, introduce
 from asgiserve.server.log_files import give_log_files, reopen_log_files
+from asgiserve.server.notify import find_callback, notify
 from asgiserve.server.pid_file import PidFile
 from asgiserve.server.privileges import apply_umask, find_identity
+from asgiserve.server.server_state import ServerState
 from asgiserve.server.signals import (
     STOP_SIGNALS,
     UPKEEP_SIGNALS,
@@ -41,7 +45,6 @@ from asgiserve.server.sockets import Listener, bind_listeners
 from asgiserve.server.stop_request import StopRequest, finish_unless
 from asgiserve.server.systemd import announce, notify_ready, notify_reloading
 from asgiserve.server.tls import TlsSettings
-from asgiserve.version import __version__
 
 if TYPE_CHECKING:
     from asgiserve.config import Config
@@ -72,6 +75,7 @@ class Server:
             the specification allows it.
         spread: the other workers' connection counts; None: no connection is left to them.
         stop_signals: those that stop the server while it serves.
+        last_notified: when `callback_notify` was called last, in seconds since the epoch.
         is_replaced: other processes serve on at the same sockets, so that stopping needs no
             drain_delay, and readiness does not end with it.
     """
@@ -91,9 +95,11 @@ class Server:
         self.spread: Spread | None = None
         self.stop_signals: Sequence[signal.Signals] = STOP_SIGNALS
         self.is_replaced = False
+        self.last_notified = 0.0
         self._request = StopRequest()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tls: TlsSettings | None = None
+        self._callback: Any = None
         # What systemd shows.
         self._status = ""
         self._is_loading = False
@@ -183,6 +189,7 @@ class Server:
             self._settle(undo)
             app = self._load_app()
             if app is not None:
+                self._callback = find_callback(self.config)
                 lifespan = Lifespan(app, self.config, is_strict=self.refuses_broken_startup)
                 self.lifespan = lifespan
                 undo.push_async_callback(self._stop_lifespan, lifespan)
@@ -193,11 +200,10 @@ class Server:
 
     async def main_loop(self) -> None:
         """Wait until something asks the server to stop."""
-        limit = self.config.limit_max_requests
+        limit = self.limit_max_requests
         if limit is None or self.worker is None:
             await self._request.stop.wait()
             return
-        limit += random.randint(0, self.config.limit_max_requests_jitter)
         while not self._request.stop.is_set():
             if self.worker.requests_total >= limit:
                 self.retire(f"limit_max_requests of {limit}")
@@ -208,6 +214,19 @@ class Server:
                     await self._request.stop.wait()
             except TimeoutError:
                 pass
+
+    @cached_property
+    def limit_max_requests(self) -> int | None:
+        """After how many requests to stop, the jitter of this server included; None: never."""
+        limit = self.config.limit_max_requests
+        if limit is None:
+            return None
+        return limit + random.randint(0, self.config.limit_max_requests_jitter)
+
+    @property
+    def server_state(self) -> ServerState:
+        """What the server is busy with, as uvicorn shows it."""
+        return ServerState(self.worker)
 
     def retire(self, reason: str) -> None:
         """Serve no longer than needed; a worker under a supervisor waits for its replacement."""
@@ -293,6 +312,8 @@ class Server:
         """The application; None when a signal broke its import off."""
         if self.loaded_app is not None:
             return self.loaded_app
+        if self.config.loaded:
+            return self.config.loaded_app
         self._is_loading = True
         try:
             return load_app(self.config)
@@ -341,7 +362,7 @@ class Server:
             config,
             loop,
             state=lifespan.state,
-            task_context=lifespan.context,
+            task_context=contextvars.Context() if config.reset_contextvars else lifespan.context,
             direct_app=direct_app,
             access_log=access_log,
         )
@@ -357,14 +378,10 @@ class Server:
         self._request.has_delay = config.drain_delay > 0
         if self._tls is not None:
             undo.callback(asyncio.ensure_future(self._tls.watch()).cancel)
+        if self._callback is not None:
+            undo.callback(asyncio.ensure_future(notify(self, self._callback)).cancel)
         addresses = describe_addresses(listeners, self._tls)
-        # The supervisor says what is true of all.
-        name, advice = (
-            ("Worker", "")
-            if self.is_supervised
-            else (f"asgiserve {__version__}", "; press CTRL+C to stop")
-        )
-        logger.info("%s serves %s (%s)%s", name, addresses, describe_runtime(loop), advice)
+        introduce(addresses, loop, is_supervised=self.is_supervised)
         if not self.is_supervised:
             self._status = f"Serves {addresses}"
             undo.enter_context(announce(self._status, loop))

@@ -78,6 +78,7 @@ class PoolWorker:
         has_begun: it can be asked what it does, and has not been asked yet why it starts so long.
         failure: what it said before it ended because it could not start.
         beat: what it told last.
+        stack: column, event loop and Python that it runs; "" before it is ready.
         was_killed: the supervisor has killed it.
     """
 
@@ -97,6 +98,7 @@ class PoolWorker:
     has_begun: bool = False
     failure: dict[str, Any] | None = None
     beat: dict[str, Any] | None = None
+    stack: str = ""
     was_killed: bool = False
 
     def __str__(self) -> str:

@@ -128,6 +128,7 @@ class ProcessPool:
         if kind == "started":
             worker.has_begun = True
         elif kind == "ready":
+            worker.stack = message.get("stack", "")
             self._on_ready(worker)
         elif kind == "beat":
             worker.beat = message

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from asgiserve.errors import ConfigError, StartupError
 from asgiserve.log import configure_logging
+from asgiserve.log_formatters import colored_start
 from asgiserve.server import systemd
 from asgiserve.server.log_files import give_log_files, reopen_log_files
 from asgiserve.server.pid_file import PidFile
@@ -295,12 +296,18 @@ class Supervisor:
                     logger.error("%s", error)
             self._inheritance.tell_ready()
         size = self._crew.pool.size
-        status = f"{', '.join(self._listeners.texts)} with {size} worker{'s' * (size > 1)}"
+        addresses = ", ".join(self._listeners.texts)
+        workers = f"with {size} worker{'s' * (size > 1)}"
+        status = f"{addresses} {workers}"
+        stack = next((each.stack for each in self._crew.pool.workers if each.stack), "")
         logger.info(
-            "asgiserve %s serves %s (supervisor pid %d); press CTRL+C to stop",
+            "asgiserve %s serves %s %s (%s, supervisor pid %d); press CTRL+C to stop",
             __version__,
-            status,
+            addresses,
+            workers,
+            stack,
             os.getpid(),
+            extra={"color_message": colored_start("%s (%s, supervisor pid %d)")},
         )
         main_pid = None if predecessor is None else os.getpid()
         self._status = f"Serves {status}"

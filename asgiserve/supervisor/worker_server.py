@@ -13,6 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from asgiserve.server.in_flight import describe_requests
+from asgiserve.server.introduction import describe_stack
 from asgiserve.server.log_files import reopen_log_files
 from asgiserve.server.server import Server
 from asgiserve.server.sockets import Listener, open_fd
@@ -65,7 +66,8 @@ class WorkerServer(Server):
         """As `Server.startup`; then the supervisor knows that connections are accepted."""
         await super().startup(sockets)
         if self.started:
-            self._channel.send({"kind": "ready"})
+            stack = describe_stack(asyncio.get_running_loop())
+            self._channel.send({"kind": "ready", "stack": stack})
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """As `Server.handle_exit`, but that a second signal adds nothing to the first.

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asgiserve.access_layouts import (
+    JSON_LAYOUT,
+    LOGFMT_LAYOUT,
+    TEXT_LAYOUT,
+    Layout,
+    Part,
+    make_text_layout,
+)
 from asgiserve.log_formatters import escape_client, escape_target, format_duration
 
 REQUEST = {
@@ -60,7 +69,7 @@ def test_every_line_begins_with_the_prefix(impl):
 
 def test_colours_surround_the_request_line_and_the_status(impl):
     colors = tuple(b"<%d>" % digit for digit in range(10))
-    lines = impl.access_line.AccessLines(b"<b>", b"</>", colors)
+    lines = impl.access_line.AccessLines(make_text_layout(b"<b>", b"</>", colors))
     assert b'"<b>GET /path?x=1 HTTP/1.1</>" <2>200</> 13 ' in write_one(lines)
     assert b" <0>0</> 13 " in write_one(lines, status=0)
     assert b" <9>999</> 13 " in write_one(lines, status=999)
@@ -160,6 +169,82 @@ def test_hook_can_ask_for_records_instead(impl):
     assert lines.take() == b""
 
 
+# Structured lines ------------------------------------------------------------------------------
+
+
+@given(
+    client=st.text(max_size=40),
+    target=st.binary(max_size=300),
+    status=st.integers(0, 999),
+    body_bytes=st.integers(0, 2**64 - 1),
+    duration_s=st.floats(0, 1e9),
+)
+def test_every_request_is_one_json_object(impl, client, target, status, body_bytes, duration_s):
+    lines = impl.access_line.AccessLines(JSON_LAYOUT)
+    lines.prefix = b'{"level":"INFO"'
+    line = write_one(
+        lines,
+        client=client,
+        target=target,
+        status=status,
+        body_bytes=body_bytes,
+        duration_s=duration_s,
+    ).decode("ascii")
+    assert line[:-1].isprintable()
+    client_text, target_text = escape_client(client), escape_target(target)
+    assert json.loads(line) == {
+        "level": "INFO",
+        "message": f'{client_text} - "GET {target_text} HTTP/1.1" {status}',
+        "client": client_text,
+        "method": "GET",
+        "target": target_text,
+        "http_version": "1.1",
+        "status": status,
+        "body_bytes": body_bytes,
+        "duration_ms": float(format_duration(duration_s)[:-2]),
+    }
+
+
+def test_end_of_a_websocket_is_one_json_object(impl):
+    lines = impl.access_line.AccessLines(JSON_LAYOUT)
+    lines.prefix = b'{"level":"INFO"'
+    found = json.loads(write_end(lines, target=b'/"\n\\'))
+    assert found["message"] == r'192.0.2.1:5000 - "WEBSOCKET /\x22\x0a\x5c HTTP/1.1" 1000'
+    assert found["target"] == r"/\x22\x0a\x5c"
+    assert (found["close_code"], found["received_messages"], found["sent_messages"]) == (
+        1000,
+        12,
+        34,
+    )
+    assert found["duration_ms"] == 5231
+
+
+def test_logfmt_line_quotes_what_a_peer_has_written(impl):
+    lines = impl.access_line.AccessLines(LOGFMT_LAYOUT)
+    lines.prefix = b"level=INFO"
+    assert write_one(lines, target=b'/a b="') == (
+        b'level=INFO message="192.0.2.1:5000 - \\"GET /a\\\\x20b=\\\\x22 HTTP/1.1\\" 200" '
+        b'client="192.0.2.1:5000" method=GET target="/a\\\\x20b=\\\\x22" http_version=1.1 '
+        b"status=200 body_bytes=13 duration_ms=0.31\n"
+    )
+    assert write_end(lines).endswith(
+        b" close_code=1000 received_messages=12 sent_messages=34 duration_ms=5231.00\n"
+    )
+
+
+@pytest.mark.parametrize("layout", [TEXT_LAYOUT, JSON_LAYOUT, LOGFMT_LAYOUT])
+def test_layouts_fit(layout):
+    # What the compiled column has room for.
+    assert len(layout.request) <= 32
+    assert len(layout.websocket) <= 32
+
+
+def test_percent_signs_of_a_layout_stay(impl):
+    pieces = (b"100% ", Part.STATUS, b"%b", Part.METHOD, b"\n")
+    lines = impl.access_line.AccessLines(Layout(pieces, pieces))
+    assert write_one(lines) == b"100% 200%bGET\n"
+
+
 # WebSockets -----------------------------------------------------------------------------------
 
 
@@ -171,7 +256,7 @@ def test_line_of_a_websocket_holds_close_code_messages_and_duration(impl):
 
 def test_close_code_is_coloured_by_its_first_digit(impl):
     colors = tuple(b"<%d>" % digit for digit in range(10))
-    lines = impl.access_line.AccessLines(b"<b>", b"</>", colors)
+    lines = impl.access_line.AccessLines(make_text_layout(b"<b>", b"</>", colors))
     line = b'"<b>WEBSOCKET /chat?x=1 HTTP/1.1</>" <%d>%d</> 12 received '
     for code in (1000, 1015, 3000, 4999):
         assert line % (code // 1000, code) in write_end(lines, code=code)

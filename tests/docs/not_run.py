@@ -9,11 +9,37 @@ __all__ = ["NOT_RUN"]
 OF_A_SERVER = (
     "it is for a machine with a name; tests/e2e/test_examples_tutorial.py runs what it is made of"
 )
+OF_OTHER_SERVERS = (
+    "other servers' commands beside ours, which test_site.py reads and test_uvicorn_names.py tries"
+)
+OF_FRAMEWORKS = "a framework's own command or settings; tests/e2e/test_launchers.py starts them"
+OF_LOGS = "a sample of lines, which tests/test_structured_logs.py and tests/test_log.py make"
 # The page and the block's first line. A block that is gone has to go here too.
 NOT_RUN = {
     ("README.md", "$ pip install -e '.[test]' && python -m pytest"): (
         "it would run this test suite in itself; CI does the same in a clean environment"
     ),
+    ("docs/doctor.md", "$ asgiserve doctor main:app"): (
+        "each machine is another; tests/e2e/test_doctor.py runs the command"
+    ),
+    ("docs/launchers.md", "# settings.py"): OF_FRAMEWORKS,
+    ("docs/launchers.md", "$ python manage.py runserver"): OF_FRAMEWORKS,
+    ("docs/launchers.md", "$ asgiserve mysite.asgi:application"): OF_FRAMEWORKS,
+    ("docs/launchers.md", "from litestar import Litestar"): OF_FRAMEWORKS,
+    ("docs/launchers.md", "$ litestar run --port"): OF_FRAMEWORKS,
+    ("docs/launchers.md", "$ fastapi dev"): OF_FRAMEWORKS,
+    ("docs/launchers.md", "$ fastapi run"): OF_FRAMEWORKS,
+    ("docs/launchers.md", "$ quart --app"): OF_FRAMEWORKS,
+    ("docs/launchers.md", "# main.py"): OF_FRAMEWORKS,
+    ("docs/launchers.md", "$ asgiserve main:app --reload"): OF_FRAMEWORKS,
+    ("docs/launchers.md", "$ reflex export"): "it downloads what builds a frontend",
+    ("docs/logs.md", "INFO: "): OF_LOGS,
+    ("docs/logs.md", "time="): OF_LOGS,
+    ("docs/migration.md", "$ uvicorn"): OF_OTHER_SERVERS,
+    ("docs/migration.md", "$ gunicorn"): OF_OTHER_SERVERS,
+    ("docs/migration.md", "$ hypercorn"): OF_OTHER_SERVERS,
+    ("docs/migration.md", "$ granian"): OF_OTHER_SERVERS,
+    ("docs/migration.md", "$ daphne"): OF_OTHER_SERVERS,
     ("docs/load-spread.md", "ERROR: Cannot accept connections at http://127.0.0.1:8000"): (
         "a log line of a process out of files, which tests/e2e/test_accepting.py makes"
     ),

@@ -27,6 +27,16 @@ def test_version_says_what_would_run(start_server, column):
     assert f"{column} column" in command.log()
 
 
+@pytest.mark.parametrize("arguments", [["--version"], ["asgi_site:app", "--port", "0"]])
+def test_column_that_cannot_be_chosen_is_one_line_and_status_3(start_server, arguments):
+    environment = {"ASGISERVE_SPEEDUPS": "on"}
+    command = start_server("-m", "asgiserve", *arguments, wait=False, environment=environment)
+    assert command.exit_status() == 3
+    assert command.log() == (
+        "asgiserve: error: ASGISERVE_SPEEDUPS is auto, require or off, not 'on'\n"
+    )
+
+
 @pytest.mark.parametrize("loop", ["asyncio", "auto", "none"])
 def test_every_event_loop_serves(start_server, loop):
     server = start_server("-m", "asgiserve", "asgi_site:app", "--port", "0", "--loop", loop)

@@ -1,6 +1,7 @@
 """Worker processes: started together, replaced when they die, stopped together."""
 
 import os
+import re
 import signal
 import sys
 import time
@@ -62,10 +63,12 @@ def test_all_workers_serve_and_stop_in_order(start):
     assert server.log().count("app: shut down") == 2
 
 
-def test_start_up_line_names_version_address_workers_and_supervisor(start):
+def test_start_up_line_names_version_address_workers_column_and_supervisor(start, column):
     server = start()
-    line = f"asgiserve {asgiserve.__version__} serves {server.url} with 2 workers"
-    assert f"{line} (supervisor pid {server.pid})" in server.log()
+    (line,) = [line for line in server.log().splitlines() if "supervisor pid" in line]
+    beginning = f"asgiserve {asgiserve.__version__} serves {server.url} with 2 workers ("
+    assert f"{beginning}{column} column, " in line
+    assert re.search(rf"(uvloop|asyncio)[\w. ]*, \w+ [\d.]+, supervisor pid {server.pid}\);", line)
 
 
 def test_killed_worker_is_replaced_at_once(start):

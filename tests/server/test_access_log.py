@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import os
 import re
@@ -173,6 +174,54 @@ def test_records_look_like_lines(loop, pipe, use_colors, change, method, argumen
     assert line.count(b"\n") == 1
     assert record_line[: time.start] == line[: time.start]
     assert record_line[time.stop :] == line[time.stop :]
+
+
+@pytest.mark.parametrize("log_format", ["json", "logfmt"])
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [
+        ("write", REQUEST),
+        ("write", HOSTILE),
+        ("write_websocket_end", WEBSOCKET),
+        ("write_websocket_end", HOSTILE_WEBSOCKET),
+    ],
+    ids=["request", "hostile-request", "websocket", "hostile-websocket"],
+)
+def test_structured_records_are_structured_lines(
+    loop, pipe, monkeypatch, log_format, method, arguments
+):
+    log = start(loop, pipe.stdout, log_format=log_format)
+    write = getattr(log, method)
+    write(*arguments)
+    log.flush()
+    line = pipe.read()
+    make_silent_filter()
+    write(*arguments)
+    record_line = pipe.read()
+    time = slice(line.index(b"20"), line.index(b"20") + 24)
+    assert line.count(b"\n") == 1
+    assert record_line[: time.start] == line[: time.start]
+    assert record_line[time.stop :] == line[time.stop :]
+
+
+def test_json_line_tells_the_time_in_utc(loop, pipe, monkeypatch):
+    log = start(loop, pipe.stdout, log_format="json")
+    monkeypatch.setattr(access_log, "time", FakeTime(1_000_000_000.25))
+    log.write(*REQUEST)
+    log.flush()
+    assert json.loads(pipe.read()) == {
+        "time": "2001-09-09T01:46:40.250Z",
+        "level": "INFO",
+        "logger": "asgiserve.access",
+        "message": '192.0.2.1:5 - "GET /a?b HTTP/1.1" 200',
+        "client": "192.0.2.1:5",
+        "method": "GET",
+        "target": "/a?b",
+        "http_version": "1.1",
+        "status": 200,
+        "body_bytes": 13,
+        "duration_ms": 0.5,
+    }
 
 
 def test_filter_added_while_serving_drops_lines(loop, pipe):

@@ -1,0 +1,1 @@
+"""asgiserve under Django's ``runserver``: ``asgiserve.django`` first in ``INSTALLED_APPS``."""

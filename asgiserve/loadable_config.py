@@ -1,0 +1,126 @@
+"""``asgiserve.Config``: the options, and what uvicorn's Config can do with them.
+
+The options themselves stand in ``config``, which knows nothing of servers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from asgiserve import config as options
+
+__all__ = ["Config"]
+
+
+@dataclass(frozen=True)
+class Config(options.Config):
+    """The options of one server, checked, in their normal form; and what they lead to.
+
+    Attributes:
+        loaded: `load` was called.
+        loaded_app: the application that `load` has made, with everything around it.
+        ssl: the context of TLS that `load` has made; None: no TLS.
+    """
+
+    ssl: ClassVar[ssl.SSLContext | None] = None
+
+    def load(self) -> None:
+        """Import the application and read the files of TLS; a server takes what was loaded.
+
+        Raises:
+            ConfigError: an option is wrong, or a file that it names.
+            StartupError: the application cannot be imported, or a file cannot be read.
+        """
+        from asgiserve.server.app_loader import load_app
+        from asgiserve.server.tls import TlsSettings
+
+        tls = TlsSettings.from_config(self)
+        # They are no fields: nothing that was checked changes.
+        object.__setattr__(self, "ssl", None if tls is None else tls.context)
+        object.__setattr__(self, "loaded_app", load_app(self))
+        object.__setattr__(self, "loaded", True)
+
+    def load_app(self) -> Any:
+        """Import what ``app`` names, and give it as it is.
+
+        Raises:
+            StartupError: there is no such thing, or importing it raised.
+        """
+        from asgiserve.server.app_loader import import_app, put_first_on_path
+
+        if not isinstance(self.app, str):
+            return self.app
+        if self.app_dir is not None:
+            put_first_on_path(os.path.abspath(self.app_dir))
+        return import_app(self.app)
+
+    def configure_logging(self) -> None:
+        """Set up the loggers, as a server does when it is made."""
+        from asgiserve.log import configure_logging
+
+        configure_logging(self)
+
+    def get_loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop] | None:
+        """The factory of ``loop``, for ``asyncio.Runner``; None: the event loop policy's."""
+        from asgiserve.server.event_loop import choose_loop_factory
+
+        return choose_loop_factory(self)
+
+    def bind_socket(self) -> socket.socket:
+        """Bind the address, without listening; for ``Server.serve(sockets=[...])``.
+
+        Of several addresses the first one with IPv4, or else the first, is taken. Nobody removes
+        the file of a unix socket.
+
+        Raises:
+            StartupError: it cannot be bound.
+        """
+        from asgiserve.server.sockets import bind_listeners
+
+        sockets = [listener.sock for listener in bind_listeners(self)]
+        chosen = next((each for each in sockets if each.family == socket.AF_INET), sockets[0])
+        for each in sockets:
+            if each is not chosen:
+                each.close()
+        chosen.set_inheritable(True)
+        return chosen
+
+    def lifespan_class(self, config: options.Config | None = None) -> Any:
+        """The lifespan of the application that was loaded; servers make their own.
+
+        Args:
+            config: ignored; here for callers of uvicorn's, where it is a class.
+        """
+        from asgiserve.asgi.lifespan import Lifespan
+
+        if not self.loaded:
+            self.load()
+        return Lifespan(self.loaded_app, self)
+
+    @property
+    def encoded_headers(self) -> list[tuple[bytes, bytes]]:
+        """The default fields of answers, but for Date."""
+        from asgiserve.server.server_state import encode_headers
+
+        return encode_headers(self.headers, has_server=self.server_header)
+
+    @property
+    def asgi_version(self) -> str:
+        """The version of ASGI by which the application is called."""
+        return "2.0" if self.interface == "asgi2" else "3.0"
+
+    @property
+    def should_reload(self) -> bool:
+        """Whether the server restarts when files change."""
+        return self.reload
+
+    @property
+    def use_subprocess(self) -> bool:
+        """Whether other processes than this one serve."""
+        return self.reload or (self.workers or 1) > 1

@@ -1,0 +1,55 @@
+"""The calls of ``callback_notify`` while a server serves."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from asgiserve.errors import ConfigError, StartupError
+from asgiserve.server.app_loader import import_app, put_first_on_path
+
+if TYPE_CHECKING:
+    from asgiserve.config import Config
+    from asgiserve.server.server import Server
+
+__all__ = ["find_callback", "notify"]
+
+logger = logging.getLogger("asgiserve.error")
+
+
+async def notify(server: Server, callback: Callable[[], Awaitable[None]]) -> None:
+    """Call *callback* now and every ``timeout_notify`` seconds, until it is cancelled.
+
+    What it raises is logged, and changes nothing.
+    """
+    while True:
+        server.last_notified = time.time()
+        try:
+            await callback()
+        except Exception:
+            logger.exception("Exception in callback_notify")
+        await asyncio.sleep(server.config.timeout_notify)
+
+
+def find_callback(config: Config) -> Any:
+    """What ``callback_notify`` of *config* names; None for nothing.
+
+    Raises:
+        ConfigError: there is no such thing, or it cannot be called.
+    """
+    callback = config.callback_notify
+    if not isinstance(callback, str):
+        return callback
+    if config.app_dir is not None:
+        put_first_on_path(os.path.abspath(config.app_dir))
+    try:
+        found = import_app(callback)
+    except StartupError as error:
+        raise ConfigError(f"callback_notify: {error}") from error
+    if not callable(found):
+        raise ConfigError(f"callback_notify: {callback!r} is not callable")
+    return found
