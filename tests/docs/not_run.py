@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 __all__ = ["NOT_RUN"]
 
 OF_A_SERVER = (
@@ -13,6 +11,7 @@ OF_OTHER_SERVERS = (
     "other servers' commands beside ours, which test_site.py reads and test_uvicorn_names.py tries"
 )
 OF_FRAMEWORKS = "a framework's own command or settings; tests/e2e/test_launchers.py starts them"
+OF_PROJECTS = "it needs a project; those of tests/e2e/frameworks are served like this"
 OF_LOGS = "a sample of lines, which tests/test_structured_logs.py and tests/test_log.py make"
 # The page and the block's first line. A block that is gone has to go here too.
 NOT_RUN = {
@@ -22,6 +21,9 @@ NOT_RUN = {
     ("docs/doctor.md", "$ asgiserve doctor main:app"): (
         "each machine is another; tests/e2e/test_doctor.py runs the command"
     ),
+    ("docs/frameworks.md", "$ asgiserve mysite.asgi:application"): OF_PROJECTS,
+    ("docs/frameworks.md", "$ asgiserve server:app"): OF_PROJECTS,
+    ("docs/frameworks.md", "$ pip install 'asgiserve[wsgi]'"): OF_PROJECTS,
     ("docs/launchers.md", "# settings.py"): OF_FRAMEWORKS,
     ("docs/launchers.md", "$ python manage.py runserver"): OF_FRAMEWORKS,
     ("docs/launchers.md", "$ asgiserve mysite.asgi:application"): OF_FRAMEWORKS,
@@ -64,13 +66,3 @@ NOT_RUN = {
         "it needs CPython 2.7; .ci/autobahn runs it"
     ),
 }
-
-# TODO(#6): goes with the next merge, which brings the module.
-if find_spec("asgiserve.testing") is None:
-    PYTEST = "$ python -m pytest --quiet"
-    for page, line in (
-        ("docs/tutorial/testing.md", '"""The chat, served by a real server'),
-        ("docs/tutorial/testing.md", PYTEST),
-        ("docs/tutorial/processes.md", PYTEST),
-    ):
-        NOT_RUN[page, line] = "asgiserve.testing is not there yet"
