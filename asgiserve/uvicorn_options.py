@@ -25,7 +25,8 @@ __all__ = ["UvicornOptions", "apply_uvicorn_options"]
 DEFAULT_HEAD_BYTES = 65536
 
 
-@dataclass(frozen=True, kw_only=True)
+# Config makes the methods.
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class UvicornOptions:
     """What uvicorn's users may have in their commands and calls."""
 

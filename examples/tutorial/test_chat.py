@@ -2,9 +2,10 @@
 
 import httpx
 import pytest
-from asgiserve.testing import serve
 from chat import app
 from websockets.sync.client import connect
+
+from asgiserve.testing import serve
 
 
 @pytest.fixture(scope="module")
