@@ -14,7 +14,9 @@ from .raw_client import RawClient
 
 @pytest.fixture(scope="module")
 def server(start_shared_server):
-    return start_shared_server("-m", "asgiserve", "asgi_site:app", "--port", "0")
+    # However slow the machine is, no connection of a pool is idle for that long.
+    options = ["--port", "0", "--timeout-keep-alive", "120"]
+    return start_shared_server("-m", "asgiserve", "asgi_site:app", *options)
 
 
 def count_connections(server, mark):
@@ -35,7 +37,7 @@ def test_httpx_keeps_one_connection_for_many_requests(server):
 
 @pytest.mark.anyio
 async def test_httpx_async_pool_serves_requests_in_parallel(server):
-    limits = httpx.Limits(max_connections=10)
+    limits = httpx.Limits(max_connections=10, keepalive_expiry=120)
     async with httpx.AsyncClient(
         base_url=server.url, limits=limits, timeout=20, trust_env=False
     ) as client:
@@ -57,7 +59,7 @@ async def test_aiohttp_pool_serves_requests_in_parallel(server):
         async with session.post(f"{server.url}/echo_stream?aiohttp", data=pieces(number)) as answer:
             return await answer.read()
 
-    connector = aiohttp.TCPConnector(limit=10)
+    connector = aiohttp.TCPConnector(limit=10, keepalive_timeout=120)
     async with aiohttp.ClientSession(connector=connector) as session:
         answers = await asyncio.gather(*[post(session, number) for number in range(200)])
     assert answers == [
