@@ -87,6 +87,8 @@ def run_project(tmp_path, column):
         if not entry_points(group="pytest11", name="asgiserve"):
             command += ["-p", PLUGIN]  # it was installed before there was a plugin
         environment = environment_of(column)
+        # What the outer pytest was told, such as to use several processes, is not for this one.
+        environment.pop("PYTEST_ADDOPTS", None)
         environment["PYTHONPATH"] = str(Path(asgiserve.__path__[0]).parent)
         result = subprocess.run(
             [*command, *options],
