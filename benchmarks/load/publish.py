@@ -74,6 +74,7 @@ README_HTTP = (
     "http1-close-13b-c64",
 )
 README_WEBSOCKET = ("ws-echo-32b-c64", "ws-echo-64k-c8", "ws-echo-json-1k-deflate-c64")
+README_CHARTS = ("http1-get-13b-c64", "ws-echo-32b-c64")
 README_SERVERS = {
     "asgiserve": "asgiserve",
     "asgiserve-pure": "asgiserve pure",
@@ -176,7 +177,12 @@ def format_readme(
         ),
         "\n".join(tabulate_footprints(footprints)) if footprints else "",
     ]
-    return "\n\n".join([*filter(None, tables), made])
+    charts = [
+        f"![{title_of(scenario)}](docs/charts/cpu-{scenario}.svg)"
+        for scenario in README_CHARTS
+        if scenario in results
+    ]
+    return "\n\n".join([*charts, *filter(None, tables), made])
 
 
 def format_table(

@@ -75,6 +75,8 @@ def test_readme_has_the_figures_in_words_with_ratios_and_the_best_in_bold(root, 
     publish(document, root)
     inside, _ = between_marks((root / "README.md").read_text())
     assert inside.strip().splitlines() == [
+        "![bare ASGI, 13 bytes](docs/charts/cpu-http1-get-13b-c64.svg)",
+        "",
         "| workload | asgiserve | uvicorn | granian |",
         "|---|---:|---:|---:|",
         "| bare ASGI, 13 bytes | **10.0** (0.25) | 40.0 | fails |",
