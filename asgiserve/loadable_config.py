@@ -6,7 +6,6 @@ The options themselves stand in ``config``, which knows nothing of servers.
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -52,13 +51,9 @@ class Config(options.Config):
         Raises:
             StartupError: there is no such thing, or importing it raised.
         """
-        from asgiserve.server.app_loader import import_app, put_first_on_path
+        from asgiserve.server.app_loader import import_app
 
-        if not isinstance(self.app, str):
-            return self.app
-        if self.app_dir is not None:
-            put_first_on_path(os.path.abspath(self.app_dir))
-        return import_app(self.app)
+        return import_app(self.app, self.app_dir) if isinstance(self.app, str) else self.app
 
     def configure_logging(self) -> None:
         """Set up the loggers, as a server does when it is made."""

@@ -23,7 +23,7 @@ from asgiserve.middleware.wsgi import adapt_wsgi
 if TYPE_CHECKING:
     from asgiserve.config import Config
 
-__all__ = ["check_env_file", "detect_interface", "load_app"]
+__all__ = ["check_env_file", "detect_interface", "import_app", "import_callable", "load_app"]
 
 logger = logging.getLogger("asgiserve.error")
 
@@ -40,9 +40,7 @@ def load_app(config: Config) -> Any:
     """
     load_env_file(config)
     if isinstance(config.app, str):
-        if config.app_dir is not None:
-            put_first_on_path(os.path.abspath(config.app_dir))
-        app, name = import_app(config.app), repr(config.app)
+        app, name = import_app(config.app, config.app_dir), repr(config.app)
     else:
         app, name = config.app, getattr(config.app, "__qualname__", "app")
     if not callable(app):
@@ -98,12 +96,37 @@ def put_first_on_path(directory: str) -> None:
         sys.path.insert(0, directory)
 
 
-def import_app(import_string: str) -> Any:
+def import_callable(
+    import_string: str, app_dir: str | os.PathLike[str] | None, option: str
+) -> Callable[..., Any]:
+    """What the value of *option*, an import string, names.
+
+    Args:
+        app_dir: as of `import_app`.
+
+    Raises:
+        ConfigError: there is no such thing, importing it raised, or it cannot be called.
+    """
+    try:
+        found: Callable[..., Any] = import_app(import_string, app_dir)
+    except StartupError as error:
+        raise ConfigError(f"{option}: {error}") from error
+    if not callable(found):
+        raise ConfigError(f"{option}: {import_string!r} is not callable")
+    return found
+
+
+def import_app(import_string: str, app_dir: str | os.PathLike[str] | None) -> Any:
     """What *import_string*, ``module:attribute``, names.
+
+    Args:
+        app_dir: the directory to search first, from now on; None for none.
 
     Raises:
         StartupError: there is no such thing, or importing it raised.
     """
+    if app_dir is not None:
+        put_first_on_path(os.path.abspath(app_dir))
     module_name, _, attributes = import_string.partition(":")
     thing: Any = import_module(module_name, import_string)
     path = module_name

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
-from asgiserve.errors import ConfigError, StartupError
-from asgiserve.server.app_loader import import_app, put_first_on_path
+from asgiserve.server.app_loader import import_callable
 
 if TYPE_CHECKING:
     from asgiserve.config import Config
@@ -40,8 +38,8 @@ def choose_loop_factory(config: Config) -> LoopFactory | None:
             return asyncio.ProactorEventLoop
         return asyncio.SelectorEventLoop
     if name in ("uvloop", "zuvloop"):
-        return import_factory(f"{name}:new_event_loop", None)
-    return import_factory(name, None if config.app_dir is None else os.fspath(config.app_dir))
+        return import_callable(f"{name}:new_event_loop", None, "loop")
+    return import_callable(name, config.app_dir, "loop")
 
 
 def name_loop(loop: asyncio.AbstractEventLoop) -> str:
@@ -60,16 +58,3 @@ def is_uvloop_usable() -> bool:
     except ImportError:
         return False
     return True
-
-
-def import_factory(import_string: str, app_dir: str | None) -> LoopFactory:
-    """Import the event loop factory ``module:attribute``, for which *app_dir* is searched too."""
-    if app_dir is not None:
-        put_first_on_path(os.path.abspath(app_dir))
-    try:
-        factory: LoopFactory = import_app(import_string)
-    except StartupError as exc:
-        raise ConfigError(f"loop: {exc}") from exc
-    if not callable(factory):
-        raise ConfigError(f"loop: {import_string!r} is not callable")
-    return factory

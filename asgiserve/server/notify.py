@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from asgiserve.errors import ConfigError, StartupError
-from asgiserve.server.app_loader import import_app, put_first_on_path
+from asgiserve.server.app_loader import import_callable
 
 if TYPE_CHECKING:
     from asgiserve.config import Config
@@ -44,12 +42,4 @@ def find_callback(config: Config) -> Any:
     callback = config.callback_notify
     if not isinstance(callback, str):
         return callback
-    if config.app_dir is not None:
-        put_first_on_path(os.path.abspath(config.app_dir))
-    try:
-        found = import_app(callback)
-    except StartupError as error:
-        raise ConfigError(f"callback_notify: {error}") from error
-    if not callable(found):
-        raise ConfigError(f"callback_notify: {callback!r} is not callable")
-    return found
+    return import_callable(callback, config.app_dir, "callback_notify")

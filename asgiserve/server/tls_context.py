@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from asgiserve.connection.tls_info import ServerContext
 from asgiserve.errors import ConfigError, StartupError
-from asgiserve.server.app_loader import explain_failure, import_app, put_first_on_path
+from asgiserve.server.app_loader import explain_failure, import_callable
 
 if TYPE_CHECKING:
     from asgiserve.config import Config
@@ -236,15 +236,7 @@ def import_factory(config: Config) -> tuple[Callable[..., Any], str]:
     factory = config.ssl_context_factory
     if not isinstance(factory, str):
         return factory, getattr(factory, "__qualname__", repr(factory))
-    if config.app_dir is not None:
-        put_first_on_path(os.path.abspath(config.app_dir))
-    try:
-        found = import_app(factory)
-    except StartupError as error:
-        raise ConfigError(f"ssl_context_factory: {error}") from error
-    if not callable(found):
-        raise ConfigError(f"ssl_context_factory: {factory!r} is not callable")
-    return found, factory
+    return import_callable(factory, config.app_dir, "ssl_context_factory"), factory
 
 
 def read(path: str, option: str) -> bytes:
