@@ -436,7 +436,7 @@ def _check_conflicts(config: Config) -> None:
             "lifespan: a WSGI application has no lifespan to turn on", "lifespan", "interface"
         )
     _check_log_conflicts(config)
-    apply_uvicorn_options(config)
+    apply_uvicorn_options(config, is_changed)
     check_process_conflicts(config)
     check_tls_conflicts(config)
 

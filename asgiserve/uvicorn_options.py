@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["UvicornOptions", "apply_uvicorn_options"]
 
-DEFAULT_HEAD_BYTES = 65536
-
 
 # Config makes the methods.
 @dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
@@ -65,8 +63,11 @@ class UvicornOptions:
     )
 
 
-def apply_uvicorn_options(config: Config) -> None:
+def apply_uvicorn_options(config: Config, is_changed: Callable[[str], bool]) -> None:
     """Give *config* the meaning of those that are other names, and refuse what cannot be.
+
+    Args:
+        is_changed: tells of an option of *config* whether it differs from its default.
 
     Raises:
         OptionError: an option asks for what this server does not do, or contradicts another.
@@ -77,12 +78,12 @@ def apply_uvicorn_options(config: Config) -> None:
             "it",
             "http2",
         )
-    if config.timeout_notify != 30 and config.callback_notify is None:
+    if is_changed("timeout_notify") and config.callback_notify is None:
         raise OptionError("timeout_notify: has no effect without callback_notify", "timeout_notify")
     head_bytes = config.h11_max_incomplete_event_size
     if head_bytes is None:
         return
-    if config.limit_request_head not in (DEFAULT_HEAD_BYTES, head_bytes):
+    if is_changed("limit_request_head") and config.limit_request_head != head_bytes:
         raise OptionError(
             "h11_max_incomplete_event_size is another name of limit_request_head: give one",
             "h11_max_incomplete_event_size",

@@ -7,7 +7,7 @@ import hashlib
 import os
 from typing import Any
 
-from ..clients import Client, Form, Upload
+from ..clients import Client, Form, Upload, fetch_json
 from ..conftest import StartServer
 from ..raw_client import RawClient
 from ..server_process import ServerProcess
@@ -26,9 +26,24 @@ def wait_for_event(server: ServerProcess, event: str) -> None:
     wait_until(lambda: event in events(server), f"the site to note {event!r}")
 
 
-def check_upload(server: ServerProcess, client: Client, path: str = "/upload") -> None:
+def check_parameters(server: ServerProcess, client: Client) -> None:
+    """Parameters of path and query arrive."""
+    answer = client.fetch("GET", f"{server.url}/items/42?q=caf%C3%A9")
+    assert answer.json == {"item_id": 42, "q": "café"}
+
+
+def check_json(server: ServerProcess, client: Client, method: str = "POST") -> None:
+    """A body of JSON comes back."""
+    item = {"name": "Hammer", "price": 9.5}
+    answer = fetch_json(client, method, f"{server.url}/items", item)
+    assert (answer.status, answer.json) == (201, item)
+
+
+def check_upload(
+    server: ServerProcess, client: Client, path: str = "/upload", *, file_bytes: int = 700_000
+) -> None:
     """A form of a file and a text arrives whole."""
-    content = os.urandom(700_000)
+    content = os.urandom(file_bytes)
     form = Form({"note": "grüß dich"}, {"file": Upload("data.bin", content)})
     answer = client.fetch("POST", server.url + path, body=form)
     assert answer.json == {

@@ -1,13 +1,9 @@
 """A Django project behind Django's WSGI handler. https://docs.djangoproject.com/"""
 
-import hashlib
-import os
-
 import pytest
 
-from ..clients import Form, Upload
 from ..server_process import SITES_DIR
-from . import site_checks
+from . import django_checks, site_checks
 from .packages import need
 
 need("django", "a2wsgi")
@@ -26,29 +22,16 @@ def test_view_answers(server, client, view):
 
 
 def test_request_tells_path_query_host_and_client(server, client):
-    answer = client.fetch("GET", f"{server.url}/request/caf%C3%A9?q=%26&r=")
-    assert answer.json == {
-        "path": "/request/café",
-        "query": {"q": "&", "r": ""},
-        "host": server.url.removeprefix("http://"),
-        "remote": "127.0.0.1",
-        "absolute": f"{server.url}/request/caf%C3%A9?q=%26&r=",
-    }
+    django_checks.check_request(server, client)
 
 
 def test_form_is_posted(server, client):
-    form = Form({"name": "zoë", "note": "a&b=c"})
-    answer = client.fetch("POST", f"{server.url}/form", body=form)
-    assert answer.json == {"method": "POST", "form": form.values}
+    django_checks.check_form(server, client)
 
 
 @pytest.mark.feature("upload")
 def test_upload_larger_than_memory_limit_arrives_whole(server, client):
-    content = os.urandom(3_000_000)  # Django keeps 2.5 MiB in memory
-    form = Form({"note": "big"}, {"file": Upload("data.bin", content)})
-    answer = client.fetch("POST", f"{server.url}/upload", body=form)
-    sha256 = hashlib.sha256(content).hexdigest()
-    assert answer.json == {"name": "data.bin", "bytes": 3_000_000, "sha256": sha256, "note": "big"}
+    django_checks.check_upload(server, client)
 
 
 def test_file_arrives_whole(server, client):

@@ -2,7 +2,6 @@
 
 import pytest
 
-from ..clients import fetch_json
 from . import site_checks
 from .packages import closes_generators, need
 
@@ -16,14 +15,11 @@ def server(start_shared_server):
 
 
 def test_path_and_query_parameters_arrive(server, http):
-    answer = http.fetch("GET", f"{server.url}/items/42?q=caf%C3%A9")
-    assert answer.json == {"item_id": 42, "q": "café"}
+    site_checks.check_parameters(server, http)
 
 
 def test_json_comes_back(server, http):
-    item = {"name": "Hammer", "price": 9.5}
-    answer = fetch_json(http, "POST", f"{server.url}/items", item)
-    assert (answer.status, answer.json) == (201, item)
+    site_checks.check_json(server, http)
 
 
 def test_missing_parameter_is_a_400_and_unknown_page_a_404(server, http):

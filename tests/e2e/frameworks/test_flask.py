@@ -1,11 +1,8 @@
 """A Flask application over WSGI, driven by every client. https://flask.palletsprojects.com/"""
 
-import hashlib
-import os
-
 import pytest
 
-from ..clients import Form, Upload, fetch_json
+from ..clients import Form
 from ..server_process import SITES_DIR
 from . import site_checks
 from .packages import need
@@ -21,8 +18,7 @@ def server(start_shared_server):
 
 
 def test_path_and_query_parameters_arrive(server, client):
-    answer = client.fetch("GET", f"{server.url}/items/42?q=caf%C3%A9")
-    assert answer.json == {"item_id": 42, "q": "café"}
+    site_checks.check_parameters(server, client)
 
 
 def test_environ_is_that_of_wsgi(server, client):
@@ -38,21 +34,12 @@ def test_environ_is_that_of_wsgi(server, client):
 
 
 def test_json_comes_back(server, client):
-    item = {"name": "Hammer", "price": 9.5}
-    answer = fetch_json(client, "PUT", f"{server.url}/items", item)
-    assert (answer.status, answer.json) == (201, item)
+    site_checks.check_json(server, client, "PUT")
 
 
 @pytest.mark.feature("upload")
 def test_multipart_upload_arrives_whole(server, client):
-    content = os.urandom(2_000_000)
-    form = Form({"note": "with a note"}, {"file": Upload("data.bin", content)})
-    assert client.fetch("POST", f"{server.url}/upload", body=form).json == {
-        "name": "data.bin",
-        "note": "with a note",
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-    }
+    site_checks.check_upload(server, client, file_bytes=2_000_000)
 
 
 def test_url_encoded_form_arrives(server, client):

@@ -22,8 +22,7 @@ def server(start_shared_server):
 
 
 def test_path_and_query_parameters_arrive(server, client):
-    answer = client.fetch("GET", f"{server.url}/items/42?q=caf%C3%A9")
-    assert answer.json == {"item_id": 42, "q": "café"}
+    site_checks.check_parameters(server, client)
 
 
 def test_invalid_body_is_a_400(server, client):
@@ -31,9 +30,7 @@ def test_invalid_body_is_a_400(server, client):
 
 
 def test_body_becomes_a_dataclass(server, client):
-    item = {"name": "Hammer", "price": 9.5}
-    answer = fetch_json(client, "POST", f"{server.url}/items", item)
-    assert (answer.status, answer.json) == (201, item)
+    site_checks.check_json(server, client)
 
 
 def test_sync_handler_runs_in_a_thread(server, client):
