@@ -245,12 +245,15 @@ class Crew:
         return mate
 
     def _tend_spare(self) -> None:
-        """Have a process wait, when all is calm, to take the place of a worker that dies."""
+        """Have a process wait to take the place of a worker that dies.
+
+        The next one starts beside the worker that took the last: under load it needs long.
+        """
         config = self.pool.config
         # Where places have sockets of their own, nobody knows which one it will be.
         if not config.spare_worker or config.preload or config.reuse_port or self.pool.is_stopping:
             self._spare.discard()
-        elif self.pool.is_calm:
+        elif self.pool.is_manned:
             listeners = self._listeners.order_for(0)
             self._spare.prepare(list_fds(listeners, self._find_spread_fd(config, 0)))
 

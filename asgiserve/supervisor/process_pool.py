@@ -115,6 +115,15 @@ class ProcessPool:
         )
 
     @property
+    def is_manned(self) -> bool:
+        """After the first round, each place has one worker, ready or on its way there."""
+        return (
+            not self._is_first_round
+            and len(self.workers) == self.size
+            and all(worker.is_standing and worker.reason is None for worker in self.workers)
+        )
+
+    @property
     def places(self) -> set[int]:
         """Where a worker accepts, or will again."""
         used = {worker.place for worker in self.workers if worker.state is not State.DRAINING}

@@ -34,6 +34,27 @@ def test_first_round_is_over_when_all_are_ready(host):
     assert host.pool.is_calm
 
 
+def test_pool_is_manned_as_soon_as_a_dead_worker_has_a_successor(host):
+    host.pool.tick()
+    assert not host.pool.is_manned, "no spare process slows the first round"
+    host.make_ready()
+    assert host.pool.is_manned
+    host.pool.on_exit(host.pool.workers[0], -9)
+    assert not host.pool.is_manned
+    host.pool.tick()
+    assert host.starting()
+    assert host.pool.is_manned
+    assert not host.pool.is_calm
+
+
+def test_pool_is_not_manned_while_it_restarts(host):
+    host.start()
+    host.pool.restart(host.pool.config)
+    assert not host.pool.is_manned, "a spare process would have old code"
+    host.pool.tick()
+    assert not host.pool.is_manned
+
+
 @pytest.mark.parametrize(("status", "expected"), [(3, 3), (2, 2), (1, 3), (0, 3), (-9, 3)])
 def test_worker_that_cannot_start_in_the_first_round_stops_all(host, status, expected):
     host.pool.tick()
