@@ -32,7 +32,7 @@ HIGH_WATER_BYTES = HIGH_WATER
 LOW_WATER_BYTES = LOW_WATER
 
 cdef int BATCH_WRITES = 6
-cdef double BATCH_GAP_S = 0.000_15
+cdef double BATCH_GAP_S = 0.000_5
 cdef int SAMPLE_WRITES = 64
 cdef Py_ssize_t HELD_BYTES = 16384
 cdef double HELD_S = 0.001

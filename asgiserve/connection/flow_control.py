@@ -17,7 +17,7 @@ LOW_WATER_BYTES = 16384
 
 # When a batch is worth it: so many writes in a turn of the loop, no further apart than that.
 BATCH_WRITES = 6
-BATCH_GAP_S = 0.000_15
+BATCH_GAP_S = 0.000_5
 # While it is not, one turn in so many writes is looked at.
 SAMPLE_WRITES = 64
 # What a batch may keep, and for how long.

@@ -162,11 +162,22 @@ def test_busy_loop_stays_busy_while_it_writes_much(gate, batch, loop, transport)
     assert transport.calls == [b"aaaaaa"] * 3
 
 
+def test_writes_of_a_framework_make_a_busy_loop(gate, batch, loop, clock, transport):
+    make_busy(loop, batch)
+    for _ in range(6):
+        gate.write(b"a")
+        clock.now_s += 0.000_4
+    loop.run_until_idle()
+    transport.calls.clear()
+    gate.write(b"b")
+    assert transport.calls == []
+
+
 def test_slow_writes_make_no_busy_loop(gate, batch, loop, clock, transport):
     make_busy(loop, batch)
     for _ in range(6):
         gate.write(b"a")
-        clock.now_s += 0.000_2
+        clock.now_s += 0.000_6
     loop.run_until_idle()
     transport.calls.clear()
     gate.write(b"b")
