@@ -19,8 +19,8 @@ from typing import Any, Self, TypeAlias
 from asgiserve.config import DEFAULTS, Config
 from asgiserve.errors import ConfigError, ShutdownError, StartupError
 from asgiserve.option_parameters import takes_options
+from asgiserve.server.listener import Listener
 from asgiserve.server.server import Server
-from asgiserve.server.sockets import Listener
 
 __all__ = ["LiveServer", "ShutdownError", "StartServer", "StartupError", "serve"]
 

@@ -40,6 +40,10 @@ cdef double HELD_S = 0.001
 cdef long long TURN_BYTES = 262_144
 cdef long long WRITE_COST_BYTES = 1024
 
+# Not a file descriptor: nothing was sent past the transport yet; the next time is worth to ask.
+cdef int FD_UNKNOWN = -2
+cdef int FD_WANTED = -1
+
 
 cdef class ReadGate:
     """Pauses the socket above HIGH_WATER_BYTES of waiting input, resumes it at LOW_WATER_BYTES."""
@@ -118,7 +122,7 @@ cdef class WriteGate:
         self.is_open = True
         self._batch = batch
         self._held = b""
-        self._fd = -1
+        self._fd = FD_UNKNOWN
 
     cpdef object attach(self, transport):
         """Write to *transport* from now on."""
@@ -209,6 +213,10 @@ cdef class WriteGate:
         if not self._is_drained and self._transport.get_write_buffer_size():
             return data
         if self._fd < 0:
+            # A connection for one answer does not ask, which costs 11,000 instructions.
+            if self._fd == FD_UNKNOWN:
+                self._fd = FD_WANTED
+                return data
             self._fd = self._transport.get_extra_info("socket").fileno()
         sent_bytes = send_now(self._fd, data, size)
         self._is_drained = sent_bytes == size

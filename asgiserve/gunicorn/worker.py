@@ -22,8 +22,8 @@ from asgiserve.gunicorn.settings import find_unused, read_settings
 from asgiserve.options import ADDRESS, PROCESSES, RELOAD
 from asgiserve.server.event_loop import choose_loop_factory
 from asgiserve.server.in_flight import describe_requests
+from asgiserve.server.listener import Listener
 from asgiserve.server.server import Server
-from asgiserve.server.sockets import Listener
 
 __all__ = ["Worker"]
 

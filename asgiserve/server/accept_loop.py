@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from asgiserve.server.rare_log import RareLog
 
 if TYPE_CHECKING:
-    from asgiserve.server.sockets import Listener
+    from asgiserve.server.listener import Listener
     from asgiserve.server.spread import Spread
 
 __all__ = ["AcceptLoop", "Watch"]
@@ -235,7 +235,7 @@ class AcceptLoop:
             room = min(room, self._limit - self._count())
         for taken in range(room):
             try:
-                sock, peer = listener.sock.accept()
+                sock, peer = listener.accept()
             except (BlockingIOError, InterruptedError):
                 return taken
             except OSError as exc:
@@ -248,7 +248,6 @@ class AcceptLoop:
                     self._enter(Watch.STARVED, STARVED_RETRY_S)
                     self._leave_spread()
                 return taken
-            sock.setblocking(False)
             self._take(sock, peer, listener)
         return max(room, 0)
 

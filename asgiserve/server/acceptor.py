@@ -10,10 +10,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from asgiserve._twins import http1_connection
+from asgiserve.connection.addresses import Addresses, address_pair, local_address
 from asgiserve.errors import PeerError, StartupError
 from asgiserve.server.accept_loop import AcceptLoop
+from asgiserve.server.listener import Listener
 from asgiserve.server.proxy_protocol import ProxyProtocol
-from asgiserve.server.sockets import Listener
 from asgiserve.server.transports import connect_accepted, create_server
 
 if TYPE_CHECKING:
@@ -128,23 +129,27 @@ class Acceptor:
         return len(self._worker.connections) + len(self._opening)
 
     def _take(self, sock: socket.socket, peer: Any, listener: Listener) -> None:
-        task = self._worker.loop.create_task(self._connect(sock, peer))
-        self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
+        task = self._worker.task_starter.start(self._connect(sock, peer))
+        if not task.done():
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
 
     async def _connect(self, sock: socket.socket, peer: Any) -> None:
         """Make a connection of *sock*."""
-        loop, make_connection = self._worker.loop, self._make_connection
-        if self._proxy_protocol is not None:
-            try:
+        loop = self._worker.loop
+        try:
+            addresses = None
+            if self._proxy_protocol is not None:
                 addresses = await self._proxy_protocol.read(loop, sock, peer)
-            except (PeerError, OSError):
-                sock.close()
-                return
-            except asyncio.CancelledError:
-                sock.close()
-                raise
-            make_connection = partial(make_connection, addresses)
+            if addresses is None:
+                addresses = Addresses(address_pair(peer), local_address(sock.getsockname()))
+        except (PeerError, OSError):
+            sock.close()
+            return
+        except asyncio.CancelledError:
+            sock.close()
+            raise
+        make_connection = partial(self._make_connection, addresses)
         await connect_accepted(loop, make_connection, sock, tls=self._tls)
 
     async def _start_servers(self) -> None:

@@ -15,7 +15,7 @@ from asgiserve.server.event_loop import name_loop
 from asgiserve.version import __version__
 
 if TYPE_CHECKING:
-    from asgiserve.server.sockets import Listener
+    from asgiserve.server.listener import Listener
     from asgiserve.server.tls import TlsSettings
 
 __all__ = ["describe_addresses", "describe_runtime", "describe_stack", "introduce"]

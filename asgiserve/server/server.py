@@ -30,6 +30,7 @@ from asgiserve.server.draining import drain
 from asgiserve.server.event_loop import choose_loop_factory
 from asgiserve.server.exit_guard import guard_exit
 from asgiserve.server.introduction import describe_addresses, introduce
+from asgiserve.server.listener import Listener
 from asgiserve.server.log_files import give_log_files, reopen_log_files
 from asgiserve.server.notify import find_callback, notify
 from asgiserve.server.pid_file import PidFile
@@ -41,7 +42,7 @@ from asgiserve.server.signals import (
     catch_signals,
     find_unhandled,
 )
-from asgiserve.server.sockets import Listener, bind_listeners
+from asgiserve.server.sockets import bind_listeners
 from asgiserve.server.stop_request import StopRequest, finish_unless
 from asgiserve.server.systemd import announce, notify_ready, notify_reloading
 from asgiserve.server.tls import TlsSettings

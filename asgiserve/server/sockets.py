@@ -1,7 +1,4 @@
-"""Listening sockets: bound here before the application starts, set to listen by the server after.
-
-A socket that is bound but does not listen reserves its address, and refuses connections.
-"""
+"""Listening sockets, bound before the application starts: by address, or inherited."""
 
 from __future__ import annotations
 
@@ -23,13 +20,14 @@ from asgiserve.bind_address import (
 )
 from asgiserve.config import DEFAULTS
 from asgiserve.errors import StartupError
+from asgiserve.server.listener import Listener, describe_address, reason_of
 from asgiserve.server.privileges import Identity, find_identity
 from asgiserve.server.systemd import SystemdSocket, list_sockets
 
 if TYPE_CHECKING:
     from asgiserve.config import Config
 
-__all__ = ["Listener", "bind_listeners", "open_fd", "open_tcp", "reason_of"]
+__all__ = ["bind_listeners", "open_fd", "open_tcp"]
 
 # Family and socket address, as getaddrinfo gives them.
 Interface: TypeAlias = tuple[int, tuple[Any, ...]]
@@ -37,81 +35,12 @@ Interface: TypeAlias = tuple[int, tuple[Any, ...]]
 FAMILIES = [socket.AF_INET, socket.AF_INET6]
 if sys.platform != "win32":
     FAMILIES.append(socket.AF_UNIX)
-# Of each connection; as much more may be on its way to a reader that takes it.
-UNSENT_BYTES = 128 * 1024
 # How often to look for a free port that every address of a host has.
 MAX_PORT_DRAWS = 16
 # The options that say where to listen; with one of them, systemd's sockets are left alone.
 ADDRESS_OPTIONS = ("bind", "fd", "uds", "host", "port")
 # Addresses of a family or an interface that this machine has not.
 UNAVAILABLE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
-
-
-class Listener:
-    """One bound socket.
-
-    Args:
-        sock: owned by the listener.
-        text: how the log names the address.
-        socket_file: the path of a unix socket that was bound here, and is removed at the end.
-    """
-
-    def __init__(self, sock: socket.socket, text: str = "", socket_file: str | None = None) -> None:
-        # See `open_fd`.
-        sock.setblocking(False)
-        self.sock = sock
-        self.text = text or describe_address(sock)
-        # Absolute, since the application may change the directory.
-        self._socket_file = None if socket_file is None else os.path.abspath(socket_file)
-        self._inode = None if socket_file is None else inode_of(socket_file)
-
-    def listen(self, backlog: int) -> None:
-        """Have the kernel take connections from now on.
-
-        Raises:
-            StartupError: another server has taken the address meanwhile.
-        """
-        # Not left to the event loop: uvloop does not tell that listen() has failed.
-        try:
-            if self.sock.family in (socket.AF_INET, socket.AF_INET6):
-                # Connections inherit it. asyncio sets it only where the socket's protocol number
-                # is known, which depends on who has opened the socket.
-                self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                limit_unsent(self.sock)
-            self.sock.listen(backlog)
-        except OSError as exc:
-            raise StartupError(f"cannot listen on {self.text}: {reason_of(exc)}") from exc
-        if self.has_lost_path():
-            raise StartupError(f"cannot listen on {self.text}: another server took it over")
-
-    def close(self) -> None:
-        """Close the socket and remove its file, unless another server has taken the path over."""
-        self.sock.close()
-        if self._socket_file is None or self.has_lost_path():
-            return
-        try:
-            os.unlink(self._socket_file)
-        except OSError:
-            # The directory may be closed to us by now; the next server takes the stale file over.
-            pass
-
-    @property
-    def socket_file(self) -> str | None:
-        """The path that ``close`` removes; None if there is none, or it leads elsewhere by now."""
-        return None if self.has_lost_path() else self._socket_file
-
-    def give_up_file(self) -> None:
-        """Leave the file of a unix socket to another process."""
-        self._socket_file = None
-
-    def take_over_file(self, path: str) -> None:
-        """Remove the file at *path*, which leads to this socket, at the end."""
-        self._socket_file = path
-        self._inode = inode_of(path)
-
-    def has_lost_path(self) -> bool:
-        """Whether clients that open the path of a unix socket no longer come here."""
-        return self._socket_file is not None and inode_of(self._socket_file) != self._inode
 
 
 def bind_listeners(config: Config) -> list[Listener]:
@@ -243,16 +172,6 @@ def open_tcp(family: int, sockaddr: tuple[Any, ...], *, is_shared: bool) -> sock
     return sock
 
 
-def limit_unsent(sock: socket.socket) -> None:
-    """Have the kernel hold no more than UNSENT_BYTES that a reader has no room for.
-
-    It would take 4 MiB of each slow reader, and some thousand of them would leave it no memory for
-    the sockets of others. Connections inherit it.
-    """
-    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
-
-
 def bind_unix(path: str, permissions: int, owner: Identity | None) -> Listener:
     """Bind a unix socket at *path*, which may be left over from a server that is gone."""
     if sys.platform == "win32":
@@ -331,30 +250,3 @@ def open_fd(fd: int) -> socket.socket:
         return socket.socket(fileno=fd)
     finally:
         socket.setdefaulttimeout(previous)
-
-
-def describe_address(sock: socket.socket) -> str:
-    """The address that *sock* is bound to, as a client writes it."""
-    address = sock.getsockname()
-    if not isinstance(address, tuple):
-        path = os.fsdecode(address)
-        # A name in Linux's abstract name space, written as systemd and ss do.
-        return f"unix:@{path[1:]}" if path.startswith("\0") else f"unix:{path}"
-    host, port = address[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def inode_of(path: str) -> tuple[int, int] | None:
-    """What tells the file at *path* from others; None when there is none."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def reason_of(exc: Exception) -> str:
-    """Why the system refused, without errno and path."""
-    reason = getattr(exc, "strerror", None) or str(exc)
-    # Not so "AF_UNIX path too long".
-    return reason if reason[1:2].isupper() else reason[:1].lower() + reason[1:]

@@ -21,11 +21,12 @@ from asgiserve.config import DEFAULTS
 from asgiserve.errors import ConfigError
 from asgiserve.log import configure_logging
 from asgiserve.server import systemd
+from asgiserve.server.listener import Listener
 from asgiserve.server.log_files import reopen_log_files
 from asgiserve.server.pid_file import PidFile
 from asgiserve.server.privileges import apply_umask
 from asgiserve.server.process_title import set_process_title
-from asgiserve.server.sockets import Listener, bind_listeners
+from asgiserve.server.sockets import bind_listeners
 from asgiserve.supervisor.file_watch import (
     UNTOLD_CHANGE_S,
     FileWatch,

@@ -15,7 +15,8 @@ import sys
 from typing import Any
 
 from asgiserve.errors import StartupError
-from asgiserve.server.sockets import Listener, open_fd
+from asgiserve.server.listener import Listener
+from asgiserve.server.sockets import open_fd
 from asgiserve.supervisor.need import TAKEOVER_VARIABLE
 from asgiserve.supervisor.pool_worker import describe_end
 

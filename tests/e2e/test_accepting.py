@@ -126,8 +126,9 @@ def test_stopping_server_serves_what_the_kernel_has_connected(start, connect):
     server.send_signal(signal.SIGTERM)
     server.send_signal(signal.SIGCONT)
     for raw in clients:
-        answer = raw.read_answer()
-        assert (answer.status, answer.header("connection")) == (200, "close")
+        assert raw.read_answer().status == 200
+        # Also one that was answered before the server came to see the signal.
+        assert raw.read_to_end() == b""
     assert server.exit_status() == 0
 
 

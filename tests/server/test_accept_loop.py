@@ -21,33 +21,28 @@ from asgiserve.server.accept_loop import (
     AcceptLoop,
     Watch,
 )
+from asgiserve.server.listener import Listener
 from asgiserve.server.rare_log import REPORT_INTERVAL_S
+from asgiserve.server.sockets import open_tcp
 from tests.fakes import ManualLoop
 
 # Enough for everything that waits at a listening socket in these tests.
 TURNS = 20
 
 
-class ListeningSocket(socket.socket):
-    """A real one, whose accept() fails as a test says."""
+class FailingListener(Listener):
+    """Listens at a free port; accept() fails as a test says."""
 
-    failures: list[OSError]
+    def __init__(self) -> None:
+        sock = open_tcp(socket.AF_INET, ("127.0.0.1", 0), is_shared=False)
+        super().__init__(sock, "http://127.0.0.1")
+        self.failures: list[OSError] = []
+        self.listen(200)
 
     def accept(self) -> tuple[socket.socket, Any]:
         if self.failures:
             raise self.failures.pop(0)
         return super().accept()
-
-
-class FakeListener:
-    """Listens at a free port."""
-
-    def __init__(self) -> None:
-        self.sock = ListeningSocket()
-        self.sock.failures = []
-        self.sock.bind(("127.0.0.1", 0))
-        self.sock.listen(200)
-        self.text = "http://127.0.0.1"
 
 
 class FakeSpread:
@@ -80,7 +75,7 @@ class Site:
 
     def __init__(self, listeners: int = 1, **options: Any) -> None:
         self.loop = ManualLoop()
-        self.listeners = [FakeListener() for _ in range(listeners)]
+        self.listeners = [FailingListener() for _ in range(listeners)]
         self.clients: list[socket.socket] = []
         self.taken: list[socket.socket] = []
         self.already = 0
@@ -114,7 +109,7 @@ class Site:
     def fail(self, *numbers: int) -> None:
         """Let the next calls of accept() fail."""
         failures = [OSError(number, errno.errorcode[number]) for number in numbers]
-        self.listeners[0].sock.failures += failures
+        self.listeners[0].failures += failures
 
     def end_connections(self, count: int) -> None:
         """Let *count* connections end."""
@@ -268,7 +263,7 @@ def test_errors_are_logged_once_in_a_while(
     left_out = round(REPORT_INTERVAL_S / STARVED_RETRY_S)
     assert "more such events since the line before" in caplog.records[1].message
     assert abs(caplog.records[1].args[-1] - left_out) <= 1
-    site.listeners[0].sock.failures.clear()
+    site.listeners[0].failures.clear()
 
 
 def test_worker_above_the_mean_leaves_connections_to_others(
@@ -347,7 +342,7 @@ def test_worker_that_rests_watches_again_when_nothing_is_left(
     site.already = 50
     site.connect(1)
     # Another worker takes it.
-    site.listeners[0].sock.accept()[0].close()
+    site.listeners[0].accept()[0].close()
     assert site.watch is Watch.RESTING
     site.advance(MAX_REST_S)
     assert site.watch is Watch.OPEN

@@ -14,7 +14,7 @@ from asgiserve.config import Config
 from asgiserve.errors import StartupError
 from asgiserve.server import acceptor as acceptor_module
 from asgiserve.server.acceptor import Acceptor
-from asgiserve.server.sockets import Listener
+from asgiserve.server.listener import Listener
 from tests.apps import answer
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"

@@ -16,7 +16,8 @@ import pytest
 
 from asgiserve.config import Config
 from asgiserve.errors import ConfigError, StartupError
-from asgiserve.server.sockets import UNSENT_BYTES, Listener, bind_listeners, open_fd
+from asgiserve.server.listener import UNSENT_BYTES, Listener
+from asgiserve.server.sockets import bind_listeners, open_fd
 from tests.apps import answer
 
 Bind = Callable[..., list[Listener]]
@@ -114,13 +115,35 @@ def test_socket_refuses_connections_until_it_listens(bind: Bind) -> None:
         socket.create_connection(listener.sock.getsockname(), timeout=5)
 
 
+@pytest.mark.parametrize("options", [{"host": "127.0.0.1", "port": 0}, {"uds": "site.sock"}])
+def test_connection_is_accepted_as_the_socket_itself_would(
+    bind: Bind, options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (listener,) = bind(**options)
+    listener.listen(2)
+    with pytest.raises(BlockingIOError):
+        listener.accept()
+    kind = listener.sock.family, listener.sock.type, listener.sock.proto
+    with socket.socket(*kind) as first, socket.socket(*kind) as second:
+        for client in (first, second):
+            client.connect(listener.sock.getsockname())
+        listener.accept()[0].close()
+        accepted, peer = listener.accept()
+        with accepted:
+            assert (accepted.family, accepted.type, accepted.proto) == kind
+            assert peer == second.getsockname()
+            assert not accepted.getblocking()
+            assert not accepted.get_inheritable()
+
+
 def test_accepted_connections_do_not_wait_to_fill_packets(bind: Bind) -> None:
     with socket.socket() as given:  # its protocol number is 0, for which asyncio does nothing
         given.bind(("127.0.0.1", 0))
         for listener in (*bind(port=0), Listener(given)):
             listener.listen(1)
             with socket.create_connection(listener.sock.getsockname(), timeout=5):
-                accepted, _ = listener.sock.accept()
+                accepted, _ = listener.accept()
                 with accepted:
                     assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
