@@ -21,12 +21,11 @@ from asgiserve.command_options import (
 )
 from asgiserve.config import DEFAULTS, OPTIONS, Config
 from asgiserve.config_sources import Settings, collect_settings, format_config
-from asgiserve.errors import STARTUP_FAILURE, ColumnError, ConfigError, StartupError
+from asgiserve.errors import ColumnError, ConfigError, StartupError
+from asgiserve.exit_status import STARTUP_FAILURE, USAGE_ERROR
 from asgiserve.version import __version__
 
 __all__ = ["flag_of", "main", "make_command"]
-
-USAGE_ERROR = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

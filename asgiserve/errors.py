@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 __all__ = [
-    "STARTUP_FAILURE",
     "AppError",
     "AsgiserveError",
     "ClientDisconnected",
@@ -17,9 +16,6 @@ __all__ = [
     "StartupError",
     "WebSocketError",
 ]
-
-# With this the process exits that could not start, as uvicorn's does.
-STARTUP_FAILURE = 3
 
 
 class AsgiserveError(Exception):

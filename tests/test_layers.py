@@ -29,6 +29,7 @@ LAYERS = {
             "config",
             "early_signals",
             "errors",
+            "exit_status",
             "log",
             "log_formatters",
             "logging_defaults",

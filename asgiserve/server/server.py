@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from asgiserve._twins import context
 from asgiserve.asgi.lifespan import Lifespan
 from asgiserve.connection.timeouts import TimeoutTicker
+from asgiserve.exit_status import FAILURE
 from asgiserve.log import configure_logging
 from asgiserve.middleware.proxy_headers import ProxyHeadersMiddleware
 from asgiserve.middleware.readiness import ReadinessMiddleware
@@ -347,26 +348,7 @@ class Server:
         config, loop = self.config, asyncio.get_running_loop()
         for listener in listeners:
             listener.listen(config.backlog)
-        access_log = make_access_log(config, loop)
-        if access_log is not None:
-            undo.callback(access_log.flush)
-        app, direct_app = app, app.app if isinstance(app, ProxyHeadersMiddleware) else app
-        if config.readiness_path is not None:
-            # Around the proxies' fields: probes come from beside, and ask for the path as it is
-            # here.
-            app, direct_app = (
-                ReadinessMiddleware(each, config.readiness_path, config.root_path, self._is_ready)
-                for each in (app, direct_app)
-            )
-        worker = context.WorkerContext(
-            app,
-            config,
-            loop,
-            state=lifespan.state,
-            task_context=contextvars.Context() if config.reset_contextvars else lifespan.context,
-            direct_app=direct_app,
-            access_log=access_log,
-        )
+        worker = self._make_worker(app, lifespan, undo)
         ticker = TimeoutTicker(worker)
         ticker.start()
         undo.callback(ticker.stop)
@@ -386,6 +368,31 @@ class Server:
         if not self.is_supervised:
             self._status = f"Serves {addresses}"
             undo.enter_context(announce(self._status, loop))
+
+    def _make_worker(self, app: Any, lifespan: Lifespan, undo: AsyncExitStack) -> WorkerContext:
+        """What the connections to come share."""
+        config, loop = self.config, asyncio.get_running_loop()
+        access_log = make_access_log(config, loop)
+        if access_log is not None:
+            undo.callback(access_log.flush)
+        # For requests without a field of a proxy.
+        direct_app = app.app if isinstance(app, ProxyHeadersMiddleware) else app
+        if config.readiness_path is not None:
+            # Around the proxies' fields: probes come from beside, and ask for the path as it is
+            # here.
+            app, direct_app = (
+                ReadinessMiddleware(each, config.readiness_path, config.root_path, self._is_ready)
+                for each in (app, direct_app)
+            )
+        return context.WorkerContext(
+            app,
+            config,
+            loop,
+            state=lifespan.state,
+            task_context=contextvars.Context() if config.reset_contextvars else lifespan.context,
+            direct_app=direct_app,
+            access_log=access_log,
+        )
 
     def _is_ready(self) -> bool:
         return self.is_replaced or not self.should_exit
@@ -416,7 +423,7 @@ class Server:
     async def _stop_lifespan(self, lifespan: Lifespan) -> None:
         await finish_unless(self._request.cut_short, lifespan.shutdown())
         if lifespan.has_failed:
-            self.exit_status = 1
+            self.exit_status = FAILURE
 
     def _on_stopped(self) -> None:
         self._request.detach()

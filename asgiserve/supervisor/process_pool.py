@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from asgiserve.errors import AsgiserveError
+from asgiserve.exit_status import FAILURE, STARTUP_FAILURE, USAGE_ERROR
 from asgiserve.supervisor.health_check import HealthCheck, Witness, retire
 from asgiserve.supervisor.pool_worker import (
     PoolWorker,
@@ -38,9 +39,6 @@ logger = logging.getLogger("asgiserve.error")
 STUCK_GRACE_S = 2.0
 # Ticks that are further apart mean that this process, or the machine, has not run meanwhile.
 MAX_TICK_GAP_S = 1.0
-
-USAGE_ERROR = 2
-STARTUP_FAILURE = 3
 
 
 class Host(Witness, Protocol):
@@ -285,7 +283,7 @@ class ProcessPool:
             logger.warning("%s %s", worker, describe_end(status))
         # One that never was ready has no shutdown to fail.
         if self.is_stopping and worker.ready_s != math.inf:
-            self.exit_status = self.exit_status or 1
+            self.exit_status = self.exit_status or FAILURE
 
     def _on_failed_start(self, worker: PoolWorker, status: int) -> None:
         if worker.is_first:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Set
 from typing import Protocol
 
 from asgiserve.errors import ConfigError
+from asgiserve.exit_status import FAILURE, USAGE_ERROR
 
 __all__ = ["Phase", "ReloadCycle", "Worker"]
 
@@ -25,10 +26,6 @@ MAX_SETTLE_S = 2.0
 # How many files a line of the log names.
 MAX_NAMES = 3
 WAITING = "waiting for a change"
-
-# Exit statuses of a worker.
-SHUTDOWN_FAILURE = 1
-USAGE_ERROR = 2
 
 
 class Phase(enum.Enum):
@@ -153,7 +150,7 @@ class ReloadCycle:
         pid = self._worker.pid
         if self._is_ending:
             self.phase = Phase.OVER
-            self.exit_status = status if status == SHUTDOWN_FAILURE else 0
+            self.exit_status = status if status == FAILURE else 0
         elif phase is Phase.STOPPING:
             # While files still change, the next worker would be stopped at once.
             if self.settled_s == math.inf:

@@ -13,17 +13,13 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from asgiserve.early_signals import catch_early_signals, ignore_late_signals
+from asgiserve.exit_status import FAILURE, STARTUP_FAILURE, USAGE_ERROR
 
 if TYPE_CHECKING:
     from asgiserve.supervisor.channel import Channel
     from asgiserve.supervisor.order import WorkerOrder
 
 __all__ = ["main", "run_worker"]
-
-# Exit statuses, those of the command.
-CRASH = 1
-USAGE_ERROR = 2
-STARTUP_FAILURE = 3
 
 
 def main() -> int:
@@ -43,7 +39,7 @@ def main() -> int:
         import_server()
         order = channel.receive_order()
     except EOFError:
-        return CRASH
+        return FAILURE
     # Unpickling imports what the options name.
     except Exception as error:  # noqa: BLE001 - it is printed
         traceback.print_exc()
@@ -89,7 +85,7 @@ def run_worker(order: WorkerOrder, channel: Channel, app: Any = None) -> int:
         return fail(channel, str(error), STARTUP_FAILURE)
     except SystemExit as exit_request:
         # The application's own wish.
-        return exit_request.code if isinstance(exit_request.code, int) else CRASH
+        return exit_request.code if isinstance(exit_request.code, int) else FAILURE
 
 
 def serve(order: WorkerOrder, channel: Channel, app: Any) -> int:
