@@ -99,6 +99,8 @@ class Server:
         self.is_replaced = False
         self.last_notified = 0.0
         self._request = StopRequest()
+        self._keeps_signals = False
+        self._caught_signals: list[int] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tls: TlsSettings | None = None
         self._callback: Any = None
@@ -136,17 +138,22 @@ class Server:
             StartupError: the server could not start.
             ConfigError: the application or the event loop cannot be imported.
         """
+        self._keeps_signals = True
         try:
             with asyncio.Runner(loop_factory=choose_loop_factory(self.config)) as runner:
                 runner.run(self.serve(sockets))
         except KeyboardInterrupt:
             # It came while the loop was set up or closed: a stop like any other.
             pass
+        finally:
+            self._keeps_signals = False
 
     async def serve(self, sockets: Sequence[socket.socket | Listener] | None = None) -> None:
         """Serve in the running loop until a signal or ``should_exit`` ends it.
 
-        Cancelling it stops the server too, without a grace period.
+        The signal was meant for the whole program: when the server has stopped, it is raised again,
+        for the handler that the program had set before, or to end it. Cancelling stops the server
+        too, without a grace period.
 
         Args:
             sockets: listen on these, which are closed at the end, not on what the options say.
@@ -253,20 +260,27 @@ class Server:
     def capture_signals(self) -> Iterator[None]:
         """Let SIGINT and SIGTERM stop the server; outside of the main thread it does nothing.
 
-        SIGHUP and SIGUSR1 are taken as well, unless a host program takes them.
+        SIGHUP and SIGUSR1 are taken as well, unless a host program takes them. In the end, those
+        that stopped the server are raised again, unless the process was there for nothing else.
         """
         upkeep = UPKEEP_SIGNALS if self.owns_process else find_unhandled(UPKEEP_SIGNALS)
+        caught = self._caught_signals = []
         with (
             catch_signals(self.handle_exit, self.stop_signals),
             catch_signals(self.handle_upkeep, upkeep),
         ):
             yield
+        if not (self.owns_process or self._keeps_signals):
+            # The second of a kind was for the server alone, to be quick.
+            for number in dict.fromkeys(caught):
+                signal.raise_signal(number)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal: one stops, a second forces, a third cuts the lifespan short.
 
         Where there is a drain_delay, the second ends it, and so on.
         """
+        self._caught_signals.append(sig)
         if self._is_loading and frame is not None:
             # The loop sees nothing until the import is over, which may take long. Both, since an
             # exception may come at a place where it is lost.

@@ -96,7 +96,8 @@ def test_script_for_uvicorn_serves_and_stops(run_script, name):
     server = run_script(RUN_SCRIPTS[name], wait=True)
     with RawClient(server.address) as raw:
         assert raw.get("/hello").body == b"Hello, world!"
-    assert server.terminate() == 0
+    # The signal that a program has left to serve() is its own in the end.
+    assert server.terminate() == (-signal.SIGTERM if name == "asyncio.run" else 0)
     assert "app: lifespan shutdown" in server.log()
 
 
@@ -182,7 +183,7 @@ def test_program_that_stops_its_server_goes_on(run_script, name):
     assert "served" in program.log()
 
 
-def test_signal_handlers_of_the_host_are_put_back(run_script):
+def test_signal_goes_on_to_the_handler_of_the_host(run_script):
     program = run_script(
         """
         import asyncio
@@ -205,7 +206,62 @@ def test_signal_handlers_of_the_host_are_put_back(run_script):
     )
     program.send_signal(signal.SIGTERM)
     assert program.exit_status() == 0
-    assert "handler is back: True" in program.log()
+    log = program.log()
+    assert log.count("the host's handler ran") == 1
+    assert log.index("Stopped server process") < log.index("the host's handler ran")
+    assert "handler is back: True" in log
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 130)]
+)
+def test_signal_ends_a_program_that_does_more_than_serve(run_script, number, status):
+    program = run_script(
+        """
+        import asyncio
+        import uvicorn
+        from asgi_site import app
+
+        async def work():
+            try:
+                await asyncio.Event().wait()
+            finally:
+                print("work is cancelled", flush=True)
+
+        async def main():
+            server = uvicorn.Server(uvicorn.Config(app, port=0))
+            await asyncio.gather(server.serve(), work())
+
+        try:
+            asyncio.run(main())
+        except KeyboardInterrupt:
+            raise SystemExit(130)
+        """,
+        wait=True,
+    )
+    program.send_signal(number)
+    assert program.exit_status() == status
+    assert "app: lifespan shutdown" in program.log()
+    assert "Stopped server process" in program.log()
+    # As anybody who gets SIGTERM and has no handler, it has no time for that.
+    assert ("work is cancelled" in program.log()) == (number == signal.SIGINT)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_ends_run_and_the_program_goes_on(run_script, number):
+    program = run_script(
+        """
+        import uvicorn
+        from asgi_site import app
+
+        uvicorn.Server(uvicorn.Config(app, port=0)).run()
+        print("what follows", flush=True)
+        """,
+        wait=True,
+    )
+    program.send_signal(number)
+    assert program.exit_status() == 0
+    assert "what follows" in program.log()
 
 
 def test_port_in_use_is_status_3_from_run(run_script):

@@ -252,24 +252,34 @@ def test_server_runs_in_a_thread_and_leaves_signals_alone(loop: str) -> None:
 
 
 @pytest.mark.parametrize("number", STOP_SIGNALS)
-async def test_signal_stops_the_server_and_goes_no_further(number: signal.Signals) -> None:
-    app = App()
-    async with serving(make_server(app)) as task:
+async def test_signal_stops_the_server_then_goes_on_to_the_host(
+    number: signal.Signals, heard: list[int]
+) -> None:
+    async def shutdown() -> None:
+        assert not heard
+
+    app = App(shutdown=shutdown)
+    server = make_server(app)
+    async with serving(server) as task:
         signal.raise_signal(number)
         await task
     assert app.events == ["startup", "shutdown"]
+    assert server.exit_status == 0
+    assert heard == [number]
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "auto"])
-def test_signal_ends_run_without_an_exception(loop: str) -> None:
+def test_signal_ends_run_and_goes_no_further(loop: str, heard: list[int]) -> None:
     async def startup() -> None:
         asyncio.get_running_loop().call_soon(signal.raise_signal, signal.SIGINT)
 
     app = App(startup)
     make_server(app, loop=loop).run()
     assert app.events == ["startup", "shutdown"]
+    assert not heard
 
 
+@pytest.mark.usefixtures("heard")
 async def test_request_in_flight_is_answered_after_a_signal() -> None:
     app = App()
     server = make_server(app)
@@ -284,6 +294,7 @@ async def test_request_in_flight_is_answered_after_a_signal() -> None:
     assert app.events == ["startup", "shutdown"]
 
 
+@pytest.mark.usefixtures("heard")
 async def test_connection_that_the_kernel_made_before_the_signal_is_served() -> None:
     server = make_server(App())
     async with serving(server) as task:
@@ -295,6 +306,7 @@ async def test_connection_that_the_kernel_made_before_the_signal_is_served() -> 
             assert client.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
+@pytest.mark.usefixtures("heard")
 async def test_second_signal_cancels_requests_and_runs_the_lifespan_shutdown() -> None:
     app = App()
     server = make_server(app)
@@ -309,6 +321,7 @@ async def test_second_signal_cancels_requests_and_runs_the_lifespan_shutdown() -
     assert server.exit_status == 0
 
 
+@pytest.mark.usefixtures("heard")
 async def test_third_signal_cuts_the_lifespan_shutdown_short() -> None:
     async def shutdown() -> None:
         for _ in range(3):
@@ -323,6 +336,7 @@ async def test_third_signal_cuts_the_lifespan_shutdown_short() -> None:
     assert server.exit_status == 1
 
 
+@pytest.mark.usefixtures("heard")
 async def test_signal_during_startup_stops_after_it() -> None:
     async def startup() -> None:
         signal.raise_signal(signal.SIGTERM)
@@ -334,6 +348,7 @@ async def test_signal_during_startup_stops_after_it() -> None:
     assert not server.started
 
 
+@pytest.mark.usefixtures("heard")
 async def test_second_signal_during_startup_cancels_it() -> None:
     async def startup() -> None:
         signal.raise_signal(signal.SIGTERM)
@@ -345,6 +360,7 @@ async def test_second_signal_during_startup_cancels_it() -> None:
     assert app.events == ["startup"]
 
 
+@pytest.mark.usefixtures("heard")
 async def test_signal_during_the_import_of_the_application_ends_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,3 +53,32 @@ def test_server_that_owns_the_process_takes_what_its_parent_has_ignored(number):
     with server.capture_signals():
         assert signal.getsignal(number) == server.handle_upkeep
     assert signal.getsignal(number) is signal.SIG_IGN
+
+
+def test_signals_that_stop_the_server_are_the_hosts_too_each_kind_once(heard):
+    server = Server(Config(app))
+    with server.capture_signals():
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
+            signal.raise_signal(number)
+        assert not heard
+    assert heard == [signal.SIGTERM, signal.SIGINT]
+    assert server.force_exit
+
+
+def test_signals_that_stop_a_process_go_no_further(heard):
+    server = Server(Config(app))
+    server.owns_process = True
+    with server.capture_signals():
+        signal.raise_signal(signal.SIGTERM)
+    assert not heard
+
+
+def test_signals_are_not_the_hosts_where_the_server_breaks(heard):
+    def break_off() -> None:
+        with Server(Config(app)).capture_signals():
+            signal.raise_signal(signal.SIGTERM)
+            raise OSError("broken")
+
+    with pytest.raises(OSError, match="broken"):
+        break_off()
+    assert not heard

@@ -1,0 +1,23 @@
+"""What tests of servers in a host program share."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from asgiserve.server.signals import STOP_SIGNALS
+
+
+@pytest.fixture
+def heard() -> Iterator[list[int]]:
+    """The numbers of the signals that reach a host program with handlers of its own."""
+    numbers: list[int] = []
+    previous = {
+        number: signal.signal(number, lambda number, frame: numbers.append(number))
+        for number in STOP_SIGNALS
+    }
+    yield numbers
+    for number, handler in previous.items():
+        signal.signal(number, handler)
