@@ -150,7 +150,7 @@ class Acceptor:
             sock.close()
             raise
         make_connection = partial(self._make_connection, addresses)
-        await connect_accepted(loop, make_connection, sock, tls=self._tls)
+        await connect_accepted(loop, make_connection, sock, addresses, tls=self._tls)
 
     async def _start_servers(self) -> None:
         """Let the event loop accept, if it cannot watch sockets (Windows)."""

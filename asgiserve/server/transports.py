@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from asgiserve.connection.addresses import address_pair, address_text, local_address
+from asgiserve.connection.addresses import Addresses, address_text
 
 if TYPE_CHECKING:
     from asgiserve.server.tls import TlsSettings
@@ -70,15 +70,20 @@ async def connect_accepted(
     loop: asyncio.AbstractEventLoop,
     factory: Factory,
     sock: socket.socket,
+    addresses: Addresses,
     *,
     tls: TlsSettings | None,
 ) -> None:
     """Make a connection of *sock*, which was accepted, and is owned by this from now on.
 
     What a peer does wrong is logged, never raised.
+
+    Args:
+        addresses: what the log calls the peer.
     """
     if tls is not None:
-        await start_tls(loop, factory, sock, tls)
+        client = address_text(addresses.client, addresses.server)
+        await start_tls(loop, factory, sock, client, tls)
         return
     try:
         await loop.connect_accepted_socket(factory, sock)
@@ -87,11 +92,13 @@ async def connect_accepted(
 
 
 async def start_tls(
-    loop: asyncio.AbstractEventLoop, factory: Factory, sock: socket.socket, tls: TlsSettings
+    loop: asyncio.AbstractEventLoop,
+    factory: Factory,
+    sock: socket.socket,
+    client: str,
+    tls: TlsSettings,
 ) -> None:
-    """Shake hands with the client of *sock*, or tell it that it does not speak TLS."""
-    sock.setblocking(False)
-    client = describe_peer(sock)
+    """Shake hands with *client* at *sock*, or tell it that it does not speak TLS."""
     is_ours = True
     try:
         async with asyncio.timeout(tls.handshake_timeout_s):
@@ -188,12 +195,3 @@ async def refuse_plain(
                 pass
     except TimeoutError:
         pass
-
-
-def describe_peer(sock: socket.socket) -> str:
-    """How the log names the peer of *sock*."""
-    try:
-        client = address_pair(sock.getpeername())
-    except OSError:
-        client = None
-    return address_text(client, local_address(sock.getsockname()))
