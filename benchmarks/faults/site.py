@@ -7,6 +7,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -127,7 +128,9 @@ class Site:
         ports = client_ports(pid, self.port)
         # This process may be held up right after.
         killed_s = time.monotonic()
-        os.kill(pid, signal.SIGKILL)
+        # A supervisor may have taken it for dead, and been quicker.
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
         return ports, killed_s
 
     def release(self) -> None:
