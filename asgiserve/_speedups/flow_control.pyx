@@ -40,7 +40,7 @@ cdef double HELD_S = 0.001
 cdef long long TURN_BYTES = 262_144
 cdef long long WRITE_COST_BYTES = 1024
 
-# Not a file descriptor: nothing was sent past the transport yet; the next time is worth to ask.
+# No file descriptor yet: nothing was sent; something was, so that it pays to ask for it.
 cdef int FD_UNKNOWN = -2
 cdef int FD_WANTED = -1
 

@@ -42,6 +42,7 @@ from asgiserve.server.signals import (
     UPKEEP_SIGNALS,
     catch_signals,
     find_unhandled,
+    raise_again,
 )
 from asgiserve.server.sockets import bind_listeners
 from asgiserve.server.stop_request import StopRequest, finish_unless
@@ -271,9 +272,7 @@ class Server:
         ):
             yield
         if not (self.owns_process or self._keeps_signals):
-            # The second of a kind was for the server alone, to be quick.
-            for number in dict.fromkeys(caught):
-                signal.raise_signal(number)
+            raise_again(caught)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal: one stops, a second forces, a third cuts the lifespan short.

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TypeAlias
 
-__all__ = ["STOP_SIGNALS", "UPKEEP_SIGNALS", "catch_signals", "find_unhandled"]
+__all__ = ["STOP_SIGNALS", "UPKEEP_SIGNALS", "catch_signals", "find_unhandled", "raise_again"]
 
 SignalHandler: TypeAlias = Callable[[int, FrameType | None], None]
 
@@ -29,7 +29,7 @@ def catch_signals(handler: SignalHandler, numbers: Iterable[signal.Signals]) -> 
 
     Does nothing outside of the main thread: Python allows signal handlers there alone.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if not is_main_thread():
         yield
         return
     # Not loop.add_signal_handler: it cannot tell, nor put back, what a host program had set.
@@ -43,6 +43,21 @@ def catch_signals(handler: SignalHandler, numbers: Iterable[signal.Signals]) -> 
                 signal.signal(number, previous_handler)
 
 
+def raise_again(numbers: Iterable[int]) -> None:
+    """Raise the signals *numbers*, which were caught, for the handlers of before; each kind once.
+
+    Does nothing outside of the main thread, where none can have been caught.
+    """
+    if is_main_thread():
+        for number in dict.fromkeys(numbers):
+            signal.raise_signal(number)
+
+
 def find_unhandled(numbers: Iterable[signal.Signals]) -> list[signal.Signals]:
     """Those of *numbers* that would kill the process, since nobody handles or ignores them."""
     return [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+
+
+def is_main_thread() -> bool:
+    """Whether this is the thread in which Python runs signal handlers."""
+    return threading.current_thread() is threading.main_thread()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -81,4 +82,18 @@ def test_signals_are_not_the_hosts_where_the_server_breaks(heard):
 
     with pytest.raises(OSError, match="broken"):
         break_off()
+    assert not heard
+
+
+def test_server_in_a_thread_that_is_told_of_a_signal_raises_none(heard):
+    server = Server(Config(app))
+
+    def run() -> None:
+        with server.capture_signals():
+            server.handle_exit(signal.SIGTERM, None)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert server.should_exit
     assert not heard
