@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 from typing import NoReturn
 
-from asgiserve.early_signals import catch_early_signals
+from asgiserve.early_signals import catch_early_signals, ignore_late_signals
 
 __all__ = ["main"]
 
@@ -13,6 +14,8 @@ def main() -> NoReturn:
     """Run the command with the arguments of the process, and exit."""
     # Before the rest is imported, which takes a few tenths of a second.
     catch_early_signals()
+    # What is registered first is called last, when no thread is left that only a signal would end.
+    atexit.register(ignore_late_signals)
     from asgiserve.cli import main as run
 
     run()

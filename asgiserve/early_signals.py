@@ -42,7 +42,7 @@ def catch_early_signals(*, is_worker: bool = False) -> None:
 
 
 def ignore_late_signals() -> None:
-    """Have signals pass while a worker ends, which has its exit status already.
+    """Have signals pass while a process ends, which has its exit status already.
 
     CPython puts the system's handlers, which kill, in the place of its own before it has ended.
     """

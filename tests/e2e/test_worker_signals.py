@@ -142,12 +142,13 @@ def test_option_that_cannot_change_is_kept_with_a_warning(start):
 @pytest.mark.skipif(
     sys.implementation.name == "pypy", reason="PyPy keeps its handlers, and finalises nothing"
 )
-def test_signals_while_a_worker_ends_do_not_count_as_its_failure(start_server):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_signals_while_a_process_ends_do_not_count_as_its_failure(start_server, workers):
     numbers = [int(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     source = INTERRUPTED_AT_ITS_END.format(numbers=numbers)
-    options = ["late:app", "--port=0", "--workers=2"]
+    options = ["late:app", "--port=0", f"--workers={workers}"]
     server = start_server("-m", "asgiserve", *options, files={"late.py": source})
-    server.wait_for_log("with 2 workers")
+    server.wait_for_log("with 2 workers" if workers == 2 else "1 worker")
     assert server.terminate() == 0
     assert "killed by" not in server.log()
 
