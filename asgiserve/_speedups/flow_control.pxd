@@ -34,6 +34,7 @@ cdef class WriteGate:
     cdef int _fd
     cdef bint _is_drained
     cdef bint _is_sendable
+    cdef bint _is_trusted
     cdef int _stalled_ticks
     cdef long long _taken_bytes
     cdef long long _turn_bytes
@@ -53,6 +54,7 @@ cdef class WriteGate:
     cpdef bint must_wait(self) noexcept
     cpdef object close(self)
     cpdef object open(self)
+    cpdef object resume(self)
     cpdef object wake(self)
     cpdef object waiters(self)
     cpdef int count_stalled_tick(self) except -1

@@ -5,6 +5,7 @@ from cpython.bytes cimport PyBytes_GET_SIZE
 from cpython.time cimport perf_counter
 
 from asgiserve.asgi.waits import Waiters
+from asgiserve.connection.unsent_limit import trust_reader
 
 cdef extern from *:
     """
@@ -231,9 +232,16 @@ cdef class WriteGate:
         self._stalled_ticks = 0
 
     cpdef object open(self):
-        """The transport has called ``resume_writing``, or is lost: whoever waits goes on."""
+        """The transport is lost: whoever waits goes on."""
         self.is_open = True
         self.wake()
+
+    cpdef object resume(self):
+        """The transport has called ``resume_writing``: whoever waits goes on."""
+        if not self._is_trusted:
+            self._is_trusted = True
+            trust_reader(self._transport)
+        self.open()
 
     cpdef object wake(self):
         """Let whoever waits look again whether there is still somebody to write to."""

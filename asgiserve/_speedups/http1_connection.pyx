@@ -115,7 +115,7 @@ cdef class Http1Connection(Http1Ends):
 
     def resume_writing(self):
         """The peer has read on."""
-        self.write_gate.open()
+        self.write_gate.resume()
         if self._phase == Phase.IDLE:
             self._enter(Phase.IDLE)
             self._resume_parsing()

@@ -103,7 +103,7 @@ cdef class WsConnection(WsOwner):
 
     def resume_writing(self):
         """The peer has read on."""
-        self.write_gate.open()
+        self.write_gate.resume()
         payload, self._late_pong = self._late_pong, None
         if payload is not None:
             self.on_ping(payload)

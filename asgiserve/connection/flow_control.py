@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from asgiserve.asgi.waits import Waiters
+from asgiserve.connection.unsent_limit import trust_reader
 
 __all__ = ["HIGH_WATER_BYTES", "LOW_WATER_BYTES", "ReadGate", "WriteBatch", "WriteGate"]
 
@@ -142,6 +143,7 @@ class WriteGate:
     __slots__ = (
         "_batch",
         "_held",
+        "_is_trusted",
         "_stalled_ticks",
         "_taken_bytes",
         "_transport",
@@ -157,6 +159,7 @@ class WriteGate:
         self.is_torn = False
         self._batch = batch
         self._held = b""
+        self._is_trusted = False
         self._turn_bytes = 0
         self._transport: Any = None
         self._waiters: Waiters | None = None
@@ -217,9 +220,16 @@ class WriteGate:
         self._stalled_ticks = 0
 
     def open(self) -> None:
-        """The transport has called ``resume_writing``, or is lost: whoever waits goes on."""
+        """The transport is lost: whoever waits goes on."""
         self.is_open = True
         self.wake()
+
+    def resume(self) -> None:
+        """The transport has called ``resume_writing``: whoever waits goes on."""
+        if not self._is_trusted:
+            self._is_trusted = True
+            trust_reader(self._transport)
+        self.open()
 
     def wake(self) -> None:
         """Let whoever waits look again whether there is still somebody to write to."""

@@ -152,7 +152,7 @@ class Http1Connection(Http1Ends, asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """The peer has read on."""
-        self.write_gate.open()
+        self.write_gate.resume()
         if self._phase is Phase.IDLE:
             self._enter(Phase.IDLE)
             self._resume_parsing()

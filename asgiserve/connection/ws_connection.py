@@ -165,7 +165,7 @@ class WsConnection(WsOwner, asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """The peer has read on."""
-        self.write_gate.open()
+        self.write_gate.resume()
         payload, self._late_pong = self._late_pong, None
         if payload is not None:
             self.on_ping(payload)

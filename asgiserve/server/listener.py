@@ -9,12 +9,10 @@ import os
 import socket
 from typing import Any
 
+from asgiserve.connection.unsent_limit import limit_unsent
 from asgiserve.errors import StartupError
 
-__all__ = ["UNSENT_BYTES", "Listener", "describe_address", "reason_of"]
-
-# Of each connection; as much more may be on its way to a reader that takes it.
-UNSENT_BYTES = 128 * 1024
+__all__ = ["Listener", "describe_address", "reason_of"]
 
 
 class AcceptedSocket(socket.socket):
@@ -111,16 +109,6 @@ class Listener:
     def has_lost_path(self) -> bool:
         """Whether clients that open the path of a unix socket no longer come here."""
         return self._socket_file is not None and inode_of(self._socket_file) != self._inode
-
-
-def limit_unsent(sock: socket.socket) -> None:
-    """Have the kernel hold no more than UNSENT_BYTES that a reader has no room for.
-
-    It would take 4 MiB of each slow reader, and some thousand of them would leave it no memory for
-    the sockets of others. Connections inherit it.
-    """
-    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
 def describe_address(sock: socket.socket) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
+from asgiserve.connection.unsent_limit import READER_BYTES, STRANGER_BYTES, limit_unsent
 from tests.fakes import ManualClock, ManualLoop
 
 
@@ -14,6 +16,7 @@ class Transport:
 
     def __init__(self):
         self.calls = []
+        self.socket = None
         self.is_lost = False
         self.unsent_bytes = 0
 
@@ -34,6 +37,9 @@ class Transport:
 
     def get_write_buffer_size(self):
         return self.unsent_bytes
+
+    def get_extra_info(self, name):
+        return {"socket": self.socket}[name]
 
 
 @pytest.fixture
@@ -104,6 +110,55 @@ async def test_write_gate_wakes_every_waiter_when_it_opens(gate):
     with pytest.raises(asyncio.CancelledError):
         await waiting[0]
     assert gate.is_open
+
+
+@pytest.fixture
+def accepted():
+    """The server's side of a TCP connection whose kernel holds as little as the listener's says."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        limit_unsent(listening)
+        with socket.create_connection(listening.getsockname()):
+            accepted, _ = listening.accept()
+            with accepted:
+                yield accepted
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="this system has no limit")
+def test_kernel_holds_more_for_a_peer_that_reads(gate, transport, accepted):
+    def limit():
+        return accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+
+    transport.socket = accepted
+    assert limit() == STRANGER_BYTES
+    gate.close()
+    gate.resume()
+    assert gate.is_open
+    assert limit() == READER_BYTES
+    # Once is enough.
+    limit_unsent(accepted)
+    gate.close()
+    gate.resume()
+    assert limit() == STRANGER_BYTES
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="this system has no limit")
+def test_kernel_holds_no_more_for_a_peer_that_is_lost(gate, transport, accepted):
+    transport.socket = accepted
+    gate.close()
+    gate.open()
+    assert gate.is_open
+    limit = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+    assert limit == STRANGER_BYTES
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="Windows' sockets module has none")
+def test_peer_at_a_unix_socket_has_no_limit_to_raise(gate, transport):
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        transport.socket = ours
+        gate.close()
+        gate.resume()
+        assert gate.is_open
 
 
 def test_write_gate_counts_the_ticks_without_progress(gate, transport):

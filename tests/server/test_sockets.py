@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from asgiserve.config import Config
+from asgiserve.connection.unsent_limit import STRANGER_BYTES
 from asgiserve.errors import ConfigError, StartupError
-from asgiserve.server.listener import UNSENT_BYTES, Listener
+from asgiserve.server.listener import Listener
 from asgiserve.server.sockets import bind_listeners, open_fd
 from tests.apps import answer
 
@@ -160,7 +161,7 @@ def test_kernel_holds_little_for_a_reader_that_does_not_read(bind: Bind) -> None
             held_bytes = fill(accepted)
         # The rest has found room in the buffer of the reader.
         room_bytes = deaf.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-        assert held_bytes <= room_bytes + 2 * UNSENT_BYTES
+        assert held_bytes <= room_bytes + 2 * STRANGER_BYTES
 
 
 def fill(sock: socket.socket) -> int:
