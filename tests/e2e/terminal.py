@@ -14,6 +14,9 @@ from .waiting import DEADLINE_S, wait_until
 
 __all__ = ["Terminal"]
 
+# Of the list that tcgetattr() gives.
+LFLAG = 3
+
 
 class Terminal:
     """A ``python -m asgiserve`` in the foreground of a pseudo-terminal.
@@ -25,6 +28,7 @@ class Terminal:
     def __init__(self, arguments, environment, work_dir) -> None:
         self.text = ""
         self._master, slave = pty.openpty()
+        keep_output(slave)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "asgiserve", *arguments],
             cwd=work_dir,
@@ -75,3 +79,10 @@ class Terminal:
             if not data:
                 return
             self.text += data.decode(errors="replace")
+
+
+def keep_output(terminal: int) -> None:
+    """Have CTRL+C not throw away what waits to be read, of which tests want to see all."""
+    settings = termios.tcgetattr(terminal)
+    settings[LFLAG] |= termios.NOFLSH
+    termios.tcsetattr(terminal, termios.TCSANOW, settings)

@@ -320,4 +320,6 @@ def test_startup_that_fails_ends_gunicorn(start):
 def test_settings_without_effect_are_named(start):
     server = start("--threads", "4", "--no-sendfile")
     server.wait_for_log("Without effect where asgiserve serves: sendfile, threads")
+    # gunicorn's signal is lost on a worker that was forked this moment.
+    server.wait_for_log("Worker serves")
     assert server.terminate() == 0
