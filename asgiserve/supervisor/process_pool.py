@@ -106,13 +106,6 @@ class ProcessPool:
         return self.is_stopping and not self.workers
 
     @property
-    def is_calm(self) -> bool:
-        """No worker comes or goes, or should."""
-        return len(self.workers) == self.size and all(
-            worker.state is State.READY and worker.reason is None for worker in self.workers
-        )
-
-    @property
     def is_manned(self) -> bool:
         """After the first round, each place has one worker, ready or on its way there."""
         return (
@@ -120,6 +113,11 @@ class ProcessPool:
             and len(self.workers) == self.size
             and all(worker.is_standing and worker.reason is None for worker in self.workers)
         )
+
+    @property
+    def is_calm(self) -> bool:
+        """No worker comes or goes, or should."""
+        return self.is_manned and self._count_ready() == self.size
 
     @property
     def places(self) -> set[int]:

@@ -123,32 +123,37 @@ def accepted():
                 yield accepted
 
 
-@pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="this system has no limit")
-def test_kernel_holds_more_for_a_peer_that_reads(gate, transport, accepted):
-    def limit():
-        return accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+needs_limit = pytest.mark.skipif(
+    not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="this system has no limit"
+)
 
+
+def unsent_limit(sock):
+    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+
+
+@needs_limit
+def test_kernel_holds_more_for_a_peer_that_reads(gate, transport, accepted):
     transport.socket = accepted
-    assert limit() == STRANGER_BYTES
+    assert unsent_limit(accepted) == STRANGER_BYTES
     gate.close()
     gate.resume()
     assert gate.is_open
-    assert limit() == READER_BYTES
+    assert unsent_limit(accepted) == READER_BYTES
     # Once is enough.
     limit_unsent(accepted)
     gate.close()
     gate.resume()
-    assert limit() == STRANGER_BYTES
+    assert unsent_limit(accepted) == STRANGER_BYTES
 
 
-@pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="this system has no limit")
+@needs_limit
 def test_kernel_holds_no_more_for_a_peer_that_is_lost(gate, transport, accepted):
     transport.socket = accepted
     gate.close()
     gate.open()
     assert gate.is_open
-    limit = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
-    assert limit == STRANGER_BYTES
+    assert unsent_limit(accepted) == STRANGER_BYTES
 
 
 @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="Windows' sockets module has none")
@@ -217,26 +222,22 @@ def test_busy_loop_stays_busy_while_it_writes_much(gate, batch, loop, transport)
     assert transport.calls == [b"aaaaaa"] * 3
 
 
-def test_writes_of_a_framework_make_a_busy_loop(gate, batch, loop, clock, transport):
+@pytest.mark.parametrize(
+    ("gap_s", "written"),
+    [(0.000_4, []), (0.000_6, [b"b"])],
+    ids=["as a framework's", "too slow"],
+)
+def test_busy_loop_stays_busy_while_its_writes_are_close(
+    gate, batch, loop, clock, transport, gap_s, written
+):
     make_busy(loop, batch)
     for _ in range(6):
         gate.write(b"a")
-        clock.now_s += 0.000_4
+        clock.now_s += gap_s
     loop.run_until_idle()
     transport.calls.clear()
     gate.write(b"b")
-    assert transport.calls == []
-
-
-def test_slow_writes_make_no_busy_loop(gate, batch, loop, clock, transport):
-    make_busy(loop, batch)
-    for _ in range(6):
-        gate.write(b"a")
-        clock.now_s += 0.000_6
-    loop.run_until_idle()
-    transport.calls.clear()
-    gate.write(b"b")
-    assert transport.calls == [b"b"]
+    assert transport.calls == written
 
 
 def test_batch_is_not_kept_for_long(gate, batch, loop, clock, transport):
