@@ -144,7 +144,7 @@ def serve(config: Config, reread: Callable[[], Config]) -> int:
     if needs_supervisor(config):
         from asgiserve.supervisor.supervisor import supervise
 
-        return supervise(config, reread)
+        return supervise(config, reread, owns_process=True)
     from asgiserve.server.process_title import set_process_title
     from asgiserve.server.server import Server
 

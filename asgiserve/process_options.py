@@ -43,7 +43,7 @@ class ProcessOptions:
         True,
         kinds.SWITCH,
         PROCESSES,
-        "Have a process ready, without APP, that takes the place of a worker that dies.",
+        "Have a process ready, without APP, that forks workers or takes a dead one's place.",
     )
     reuse_port: bool = option(
         False,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import pickle
 import select
 import socket
@@ -34,6 +35,8 @@ ORDER_TIMEOUT_S = 30.0
 
 PICKLE_HEAD = struct.Struct("!I")
 READ_BYTES = 65536
+# Open files do not go without a byte.
+FDS_MARK = b"f"
 
 
 class Channel:
@@ -58,6 +61,11 @@ class Channel:
         """Two channels, each the other's peer."""
         ours, theirs = socket.socketpair()
         return cls(ours), cls(theirs)
+
+    @classmethod
+    def from_fd(cls, fd: int) -> Channel:
+        """The channel whose socket another process has given to this one as *fd*."""
+        return cls(socket.socket(fileno=fd))
 
     def fileno(self) -> int:
         """The socket's file descriptor, -1 once it is closed."""
@@ -140,6 +148,31 @@ class Channel:
         """
         order: WorkerOrder = self._receive_pickle()
         return order
+
+    def send_fds(self, fds: Sequence[int]) -> None:
+        """Send open files to a process that waits for them in ``receive_fds``.
+
+        Raises:
+            OSError: the peer is gone.
+        """
+        socket.send_fds(self._sock, [FDS_MARK], fds)
+
+    def receive_fds(self, count: int) -> list[int]:
+        """Wait for *count* open files, which belong to the caller then.
+
+        Raises:
+            EOFError: the supervisor is gone.
+        """
+        self._poll(select.POLLIN, None)
+        try:
+            data, fds, _, _ = socket.recv_fds(self._sock, len(FDS_MARK), count)
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            raise EOFError("the supervisor is gone")
+        for fd in fds:
+            os.set_inheritable(fd, False)
+        return fds
 
     def close(self) -> None:
         """Close the socket; the peer sees its end."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import selectors
 import signal
 import time
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from asgiserve.server.spread import Spread
 from asgiserve.supervisor.order import WorkerOrder, list_fds
-from asgiserve.supervisor.orphans import reap_orphans
 from asgiserve.supervisor.pool_worker import PoolWorker, State
 from asgiserve.supervisor.process_pool import ProcessPool
 from asgiserve.supervisor.process_stats import ProcessStats, read_stats
@@ -42,6 +40,8 @@ SPARE_SLOTS = 32
 TICK_S = 0.5
 # While something changes.
 SHORT_TICK_S = 0.1
+# While workers wait for a process that is to fork them: it is ready in some tenths of a second.
+IMPORT_TICK_S = 0.01
 
 
 @dataclass
@@ -60,6 +60,7 @@ class Crew:
     Args:
         listeners: where the workers accept.
         selector: waits for the channels too; the data of a channel is a function to call.
+        can_fork: orphans become our children.
         on_complete: called when all workers of the first round are ready.
         on_restarted: called when a restart has ended.
 
@@ -74,6 +75,7 @@ class Crew:
         listeners: ListenerSets,
         selector: selectors.BaseSelector,
         *,
+        can_fork: bool,
         on_complete: Callable[[], None],
         on_restarted: Callable[[], None],
     ) -> None:
@@ -85,13 +87,21 @@ class Crew:
         self._mates: dict[int, Mate] = {}
         self._questions: list[Question] = []
         self._spread: Spread | None = None
-        self._spare = Spare()
+        self._can_fork = can_fork
+        self._spare = Spare(can_fork=can_fork)
         self._next_reap_s = 0.0
         self.pool = ProcessPool(config, self)
 
     @property
+    def pids(self) -> set[int]:
+        """The process ids of all that has been started and not been waited for."""
+        return self._mates.keys() | self._spare.pids
+
+    @property
     def tick_s(self) -> float:
         """How soon ``tick`` is to be called again, unless something happens before."""
+        if self._spare.is_importing:
+            return IMPORT_TICK_S
         if self._questions or not self.pool.is_calm:
             return SHORT_TICK_S
         return min(TICK_S, self.pool.config.timeout_worker_healthcheck / BEATS_PER_TIMEOUT)
@@ -111,8 +121,6 @@ class Crew:
             self._read(process)
             self.pool.on_exit(worker, status)
             self._discard(process)
-        if os.getpid() == 1:
-            reap_orphans(self._mates.keys() | self._spare.pids)
 
     def tick(self) -> None:
         """Have the pool decide, and log what workers have told."""
@@ -130,10 +138,10 @@ class Crew:
                 continue
             self._questions.remove(question)
             self._log_answer(question)
+        self._tend_spare()
         self.pool.tick()
         if self.pool.config.reuse_port and not self.pool.is_stopping:
             self._listeners.keep(self.pool.places)
-        self._tend_spare()
 
     def send(self, order: str) -> None:
         """Give *order* to all workers."""
@@ -154,7 +162,7 @@ class Crew:
 
     # --- what the pool calls ----------------------------------------------------------------------
 
-    def start_process(self, config: Config, slot: int, place: int) -> WorkerProcess:
+    def start_process(self, config: Config, slot: int, place: int) -> WorkerProcess | None:
         """As `Host.start_process`."""
         timeout_s = config.timeout_worker_healthcheck
         listeners = self._listeners.order_for(place)
@@ -167,10 +175,13 @@ class Crew:
             beat_interval_s=min(timeout_s / BEATS_PER_TIMEOUT, MAX_BEAT_INTERVAL_S),
             spread_fd=spread_fd,
         )
+        mate: Mate | None
         if config.preload:
             mate = self._fork(make_order)
         else:
             mate = self._spawn(make_order, list_fds(listeners, spread_fd))
+        if mate is None:
+            return None
         process = mate.process
         self._mates[process.pid] = mate
         self._selector.register(process.channel, selectors.EVENT_READ, partial(self._read, process))
@@ -235,8 +246,12 @@ class Crew:
             stacks.close()
             raise
 
-    def _spawn(self, make_order: Callable[..., WorkerOrder], fds: list[int]) -> Mate:
-        mate = self._spare.take(fds) or Mate.prepare(fds)
+    def _spawn(self, make_order: Callable[..., WorkerOrder], fds: list[int]) -> Mate | None:
+        mate = self._spare.take(fds)
+        if mate is None:
+            if self._spare.is_importing:
+                return None
+            mate = Mate.prepare(fds)
         try:
             mate.process.begin(make_order(stacks_fd=mate.stacks.fd))
         except BaseException:
@@ -245,15 +260,15 @@ class Crew:
         return mate
 
     def _tend_spare(self) -> None:
-        """Have a process wait to take the place of a worker that dies.
+        """Have a process wait to take the place of a worker that dies, or to fork all workers.
 
-        The next one starts beside the worker that took the last: under load it needs long.
+        If it takes a place itself, the next one starts beside it: under load it needs long.
         """
         config = self.pool.config
         # Where places have sockets of their own, nobody knows which one it will be.
         if not config.spare_worker or config.preload or config.reuse_port or self.pool.is_stopping:
             self._spare.discard()
-        elif self.pool.is_manned:
+        elif self._can_fork or self.pool.is_manned:
             listeners = self._listeners.order_for(0)
             self._spare.prepare(list_fds(listeners, self._find_spread_fd(config, 0)))
 

@@ -1,14 +1,35 @@
-"""Processes whose parents have ended become children of process 1, which has to wait for them.
+"""Processes whose parents have ended: they become children of another, which has to wait for them.
 
-In a container that is the supervisor; where an init runs, the latter does it.
+That is process 1, which a supervisor is in a container, or the nearest ancestor that adopts them.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Container
 
-__all__ = ["reap_orphans"]
+__all__ = ["adopt_orphans", "reap_orphans"]
+
+# prctl(2), of Linux alone.
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def adopt_orphans() -> bool:
+    """Have descendants that lose their parents become children of this process.
+
+    Returns:
+        Whether they do: other systems than Linux cannot, and on PyPy nobody could wait for them.
+    """
+    if sys.platform != "linux" or not hasattr(os, "waitid"):
+        return False
+    try:
+        import ctypes
+
+        status: int = ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    except (ImportError, OSError, AttributeError):
+        return False
+    return status == 0
 
 
 def reap_orphans(own: Container[int]) -> int:

@@ -44,8 +44,8 @@ MAX_TICK_GAP_S = 1.0
 class Host(Witness, Protocol):
     """What the pool has done outside of it."""
 
-    def start_process(self, config: Config, slot: int, place: int) -> Process:
-        """Start a worker.
+    def start_process(self, config: Config, slot: int, place: int) -> Process | None:
+        """Start a worker; None: that is not possible yet, but will be soon.
 
         Raises:
             OSError: the system does not let us.
@@ -368,6 +368,8 @@ class ProcessPool:
                 self._give_up(USAGE_ERROR if is_usage else STARTUP_FAILURE)
             else:
                 self._break_restart_off()
+            return False
+        if process is None:
             return False
         worker = PoolWorker(
             process,

@@ -1,6 +1,7 @@
 """The spare process of a pool: it has imported the server, but no application, and waits.
 
-A worker that dies is replaced by it in the time that the application takes to be imported.
+A worker that dies is replaced by it, or by its fork, in the time that the application takes to be
+imported.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from asgiserve.supervisor.fork_server_process import ForkServerProcess
 from asgiserve.supervisor.stack_file import StackFile
 from asgiserve.supervisor.worker_process import WorkerProcess
 
@@ -19,6 +21,8 @@ logger = logging.getLogger("asgiserve.error")
 
 # A process that cannot even wait will not do so soon after either.
 RETRY_S = 60.0
+# It takes some tenths of a second where nothing is wrong, and several seconds on a busy machine.
+IMPORT_TIMEOUT_S = 30.0
 
 
 @dataclass(eq=False)
@@ -52,50 +56,78 @@ class Spare:
     """One process that waits, or none.
 
     Args:
+        can_fork: orphans become our children, so that the process can stay and fork workers.
         clock: gives seconds.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, can_fork: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._can_fork = can_fork
         self._clock = clock
-        self._mate: Mate | None = None
+        self._waiting: Mate | ForkServerProcess | None = None
         self._fds: frozenset[int] = frozenset()
+        self._started_s = 0.0
         self._retry_s = 0.0
 
     @property
     def pids(self) -> set[int]:
         """Its process id, while there is one."""
-        return set() if self._mate is None else {self._mate.process.pid}
+        return set() if self._waiting is None else {self._waiting.process.pid}
+
+    @property
+    def is_importing(self) -> bool:
+        """It will fork workers before a process that starts now could be one."""
+        waiting = self._waiting
+        return isinstance(waiting, ForkServerProcess) and not waiting.is_ready()
 
     def prepare(self, fds: Sequence[int]) -> None:
         """Have a process wait whose order may name *fds*, unless it does so already."""
-        if self._mate is not None and self._mate.process.poll() is not None:
-            logger.warning("The spare process %d has ended", self._mate.process.pid)
-            self._retry_s = self._clock() + RETRY_S
-            self.discard()
-        if self._mate is not None and self._fds.issuperset(fds):
+        if self._waiting is not None and self._waiting.process.poll() is not None:
+            self._give_up("it has ended")
+        if self.is_importing and self._clock() - self._started_s > IMPORT_TIMEOUT_S:
+            self._give_up(f"it has not imported the server in {IMPORT_TIMEOUT_S:g} s")
+        if self._waiting is not None and self._fds.issuperset(fds):
             return
         self.discard()
         if self._clock() < self._retry_s:
             return
         try:
-            self._mate = Mate.prepare(fds)
+            self._waiting = (ForkServerProcess if self._can_fork else Mate).prepare(fds)
         except OSError as error:
-            logger.warning("Cannot start a spare process: %s", error)
-            self._retry_s = self._clock() + RETRY_S
+            self._give_up(error)
             return
         self._fds = frozenset(fds)
+        self._started_s = self._clock()
 
     def take(self, fds: Sequence[int]) -> Mate | None:
-        """Give the process away, if it lives and its order may name *fds*."""
-        mate = self._mate
-        if mate is None or not self._fds.issuperset(fds) or mate.process.poll() is not None:
+        """Give a process away, if there is one whose order may name *fds*."""
+        waiting = self._waiting
+        if waiting is None or not self._fds.issuperset(fds) or waiting.process.poll() is not None:
             return None
-        self._mate = None
-        return mate
+        if isinstance(waiting, ForkServerProcess):
+            return self._fork(waiting) if waiting.is_ready() else None
+        self._waiting = None
+        return waiting
 
     def discard(self) -> None:
         """Have no process wait any more."""
-        if self._mate is not None:
-            self._mate.process.end()
-            self._mate.close()
-            self._mate = None
+        if self._waiting is not None:
+            self._waiting.process.end()
+            self._waiting.close()
+            self._waiting = None
+
+    def _fork(self, server: ForkServerProcess) -> Mate | None:
+        stacks = StackFile()
+        try:
+            return Mate(server.fork(stacks.fd), stacks)
+        except OSError as error:
+            stacks.close()
+            self._give_up(error)
+            return None
+
+    def _give_up(self, reason: object) -> None:
+        """Have no process wait for a while."""
+        logger.warning("No spare process for %g s: %s", RETRY_S, reason)
+        self._retry_s = self._clock() + RETRY_S
+        self.discard()

@@ -29,6 +29,7 @@ from asgiserve.server.privileges import apply_umask, find_identity
 from asgiserve.server.process_title import set_process_title
 from asgiserve.supervisor.crew import Crew
 from asgiserve.supervisor.listener_sets import ListenerSets
+from asgiserve.supervisor.orphans import adopt_orphans, reap_orphans
 from asgiserve.supervisor.signal_pipe import SignalPipe
 from asgiserve.supervisor.takeover import Inheritance, Takeover, current_directory
 from asgiserve.version import __version__
@@ -56,11 +57,17 @@ FIXED_OPTIONS = (
 STOPPING_SIGNALS = ("SIGCHLD", "SIGINT", "SIGTERM")
 
 
-def supervise(config: Config, reread: Callable[[], Config] | None = None) -> int:
+def supervise(
+    config: Config,
+    reread: Callable[[], Config] | None = None,
+    *,
+    owns_process: bool = False,
+) -> int:
     """Serve with worker processes until a signal ends it; belongs to the main thread.
 
     Args:
         reread: gives the configuration as it is by then, for SIGHUP.
+        owns_process: nobody else in this process starts others and waits for them.
 
     Returns:
         The exit status: 0, 1 when a worker did not end in order, 2 or 3 when none could start.
@@ -76,7 +83,7 @@ def supervise(config: Config, reread: Callable[[], Config] | None = None) -> int
             "MODULE:ATTRIBUTE, or preload"
         )
     try:
-        return Supervisor(config, reread).run()
+        return Supervisor(config, reread, owns_process=owns_process).run()
     except KeyboardInterrupt:
         # It came while the application was imported: a stop like any other.
         return 0
@@ -98,10 +105,14 @@ def check_platform() -> None:
 class Supervisor:
     """One run of the supervisor."""
 
-    def __init__(self, config: Config, reread: Callable[[], Config] | None) -> None:
+    def __init__(
+        self, config: Config, reread: Callable[[], Config] | None, *, owns_process: bool
+    ) -> None:
         self._config = config
         self._reread = reread
         self._directory = current_directory()
+        self._owns_process = owns_process
+        self._can_fork = False
         # Who the workers are.
         self._worker_identity = find_identity(config)
         self._takeover: Takeover | None = None
@@ -132,6 +143,7 @@ class Supervisor:
                 for key, _ in self._selector.select(self._crew.tick_s):
                     key.data()
                 self._crew.tick()
+                self._reap_orphans()
                 self._feed_watchdog()
         status = self._crew.pool.exit_status
         logger.info("Stopped supervisor process %d", os.getpid())
@@ -152,11 +164,14 @@ class Supervisor:
             # A successor writes it when it has taken over.
             if self._inheritance is None:
                 self._pid_file.claim()
+        # Not with preload: an application that is loaded here may start processes of its own.
+        self._can_fork = self._owns_process and not config.preload and adopt_orphans()
         self._selector = undo.enter_context(selectors.DefaultSelector())
         self._crew = Crew(
             config,
             self._listeners,
             self._selector,
+            can_fork=self._can_fork,
             on_complete=self._on_complete,
             on_restarted=self._on_restarted,
         )
@@ -315,6 +330,11 @@ class Supervisor:
 
     def _on_restarted(self) -> None:
         systemd.notify_ready(self._status)
+
+    def _reap_orphans(self) -> None:
+        if self._can_fork or os.getpid() == 1:
+            takeover = self._takeover
+            reap_orphans(self._crew.pids | (set() if takeover is None else {takeover.pid}))
 
     def _feed_watchdog(self) -> None:
         now_s = time.monotonic()

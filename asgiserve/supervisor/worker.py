@@ -10,6 +10,7 @@ import importlib
 import signal
 import sys
 import traceback
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from asgiserve.early_signals import catch_early_signals, ignore_late_signals
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from asgiserve.supervisor.channel import Channel
     from asgiserve.supervisor.order import WorkerOrder
 
-__all__ = ["main", "run_worker"]
+__all__ = ["fork_main", "main", "run_worker"]
 
 
 def main() -> int:
@@ -29,14 +30,42 @@ def main() -> int:
         The exit status of the process.
     """
     catch_early_signals(is_worker=True)
-    import socket
-
     from asgiserve.supervisor.channel import Channel
 
-    channel = Channel(socket.socket(fileno=int(sys.argv[-1])))
+    channel = Channel.from_fd(int(sys.argv[-1]))
     try:
-        channel.receive_path()
-        import_server()
+        import_server(channel, "spare worker")
+    except EOFError:
+        return FAILURE
+    return serve_order(channel)
+
+
+def fork_main() -> int:
+    """Fork workers as the supervisor asks by that socket, and serve in each of them, as ``main``.
+
+    Returns:
+        The exit status of the process, be it that of all or a worker's.
+    """
+    catch_early_signals(is_worker=True)
+    from asgiserve.supervisor.channel import Channel
+    from asgiserve.supervisor.fork_server import serve_forks
+
+    channel = Channel.from_fd(int(sys.argv[-1]))
+    try:
+        import_server(channel, "fork server")
+        channel, stacks_fd = serve_forks(channel)
+    except EOFError:
+        return FAILURE
+    return serve_order(channel, stacks_fd)
+
+
+def serve_order(channel: Channel, stacks_fd: int | None = None) -> int:
+    """Serve as the order that *channel* brings says; the exit status of the process.
+
+    Args:
+        stacks_fd: takes the place of the one that the order names.
+    """
+    try:
         order = channel.receive_order()
     except EOFError:
         return FAILURE
@@ -44,16 +73,26 @@ def main() -> int:
     except Exception as error:  # noqa: BLE001 - it is printed
         traceback.print_exc()
         return fail(channel, f"cannot read its options: {error}", STARTUP_FAILURE)
+    if stacks_fd is not None:
+        order = replace(order, stacks_fd=stacks_fd)
     status = run_worker(order, channel)
     ignore_late_signals()
     return status
 
 
-def import_server() -> None:
-    """Import what serving takes: a process that waits for its order has done it by then."""
+def import_server(channel: Channel, title: str) -> None:
+    """Import what serving takes, from where *channel* says; it is done before there is an order.
+
+    Args:
+        title: what the process is until then.
+
+    Raises:
+        EOFError: the supervisor is gone.
+    """
+    channel.receive_path()
     from asgiserve.server.process_title import set_process_title
 
-    set_process_title("spare worker")
+    set_process_title(title)
     try:
         importlib.import_module("asgiserve.supervisor.worker_server")
         importlib.import_module("uvloop")

@@ -19,7 +19,7 @@ from asgiserve.supervisor.channel import Channel
 if TYPE_CHECKING:
     from asgiserve.supervisor.order import WorkerOrder
 
-__all__ = ["HELD_SIGNALS", "WorkerProcess"]
+__all__ = ["HELD_SIGNALS", "ForkedChild", "WorkerProcess"]
 
 logger = logging.getLogger("asgiserve.error")
 
@@ -37,12 +37,12 @@ KILL_TIMEOUT_S = 1.0
 # Not -m, which has the current directory searched first: a file signal.py in it would be imported.
 BOOTSTRAP = (
     "import sys; sys.path.append({folder!r}); "
-    "from asgiserve.supervisor.worker import main; sys.exit(main())"
+    "from asgiserve.supervisor.worker import {entry}; sys.exit({entry}())"
 )
 
 
 class WorkerProcess:
-    """One process that serves; made by ``spawn``, ``prepare`` or ``fork``.
+    """One process that serves; made by ``spawn``, ``prepare``, ``fork`` or a `ForkServerProcess`.
 
     Attributes:
         pid: its process id; stays valid until ``poll`` has told its end.
@@ -59,11 +59,12 @@ class WorkerProcess:
         self._child = child
 
     @classmethod
-    def prepare(cls, fds: Sequence[int]) -> WorkerProcess:
+    def prepare(cls, fds: Sequence[int], *, entry: str = "main") -> WorkerProcess:
         """Start a new interpreter, which imports the server and waits for its order, by ``begin``.
 
         Args:
             fds: what the order may name.
+            entry: the function of `asgiserve.supervisor.worker` to call.
 
         Raises:
             OSError: the system does not let us start a process.
@@ -71,7 +72,8 @@ class WorkerProcess:
         ours, theirs = Channel.pair()
         try:
             with held_signals():
-                child = SpawnedChild(make_command(theirs.fileno()), [theirs.fileno(), *fds])
+                command = make_command(theirs.fileno(), entry)
+                child = SpawnedChild(command, [theirs.fileno(), *fds])
         except BaseException:
             ours.close()
             raise
@@ -199,12 +201,13 @@ class ForkedChild:
         return self._status
 
 
-def make_command(fd: int) -> list[str]:
-    """The command line of a worker whose end of the channel is *fd*."""
+def make_command(fd: int, entry: str) -> list[str]:
+    """The command line of a process that calls *entry*, and has *fd* as its end of the channel."""
     folder = str(Path(__file__).resolve().parents[2])
+    code = BOOTSTRAP.format(folder=folder, entry=entry)
     # Private, but what multiprocessing uses as well: -X, -W, -O and their like.
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-    return [sys.executable, *flags, "-P", "-c", BOOTSTRAP.format(folder=folder), str(fd)]
+    return [sys.executable, *flags, "-P", "-c", code, str(fd)]
 
 
 def end_child(

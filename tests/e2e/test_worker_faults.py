@@ -72,7 +72,46 @@ def children_of(pid):
     return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
 
 
-def test_killed_worker_is_replaced_by_the_process_that_waits(server):
+def place_in_memory(pid):
+    """Where the system has put its part of the process: by chance, but for forks."""
+    lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    return next(line.split()[0] for line in lines if line.endswith("[vdso]"))
+
+
+@pytest.mark.skipif(not hasattr(os, "waitid"), reason="orphans cannot be waited for here")
+def test_killed_workers_are_replaced_by_forks_of_the_process_that_waits(server):
+    supervisor, port = server.pid, server.address[1]
+    workers = wait_for_workers(server, WORKERS)
+    wait_until(lambda: len(children_of(supervisor)) == WORKERS + 1, "a spare process")
+    (spare,) = children_of(supervisor) - workers
+
+    def replace_worker():
+        """Kill a worker; whether the new one is a fork."""
+        workers = wait_for_workers(server, WORKERS)
+        kill_worker(min(workers), port)
+        (new,) = wait_for_workers(server, WORKERS) - workers
+        return place_in_memory(new) == place_in_memory(spare)
+
+    # While it still imports, other processes replace those that die.
+    wait_until(replace_worker, "a fork")
+    assert replace_worker()
+    assert children_of(supervisor) == {spare, *workers_of(server)}
+    assert server.terminate() == 0
+    assert not is_alive(spare)
+
+
+PROGRAM = """
+import asgiserve
+
+if __name__ == "__main__":
+    asgiserve.run("worker_site:app", port=0, workers=2)
+"""
+
+
+def test_program_that_may_have_children_has_workers_replaced_by_the_process_that_waits(
+    start_server,
+):
+    server = start_server("serve.py", files={"serve.py": PROGRAM})
     supervisor = server.pid
     workers = wait_for_workers(server, WORKERS)
     wait_until(lambda: len(children_of(supervisor)) == WORKERS + 1, "a spare process")
@@ -84,13 +123,42 @@ def test_killed_worker_is_replaced_by_the_process_that_waits(server):
     assert not is_alive(spare)
 
 
-def test_restart_is_not_done_by_the_process_that_waits(server):
+LEAVING_APP = """
+import subprocess
+from worker_site import app as site
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        subprocess.Popen(["sleep", "0.5"])
+    await site(scope, receive, send)
+"""
+
+
+def test_what_a_killed_worker_leaves_is_waited_for(start_server):
+    server = start_server(
+        "-m",
+        "asgiserve",
+        "leaving:app",
+        "--port=0",
+        "--workers=2",
+        files={"leaving.py": LEAVING_APP},
+    )
+    workers = wait_for_workers(server, WORKERS)
+    left = children_of(min(workers))
+    assert len(left) == 1
+    kill_worker(min(workers), server.address[1])
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in left), "its child's end")
+    assert server.terminate() == 0
+
+
+def test_restart_takes_another_process_that_waits(server):
     supervisor = server.pid
     old = wait_for_workers(server, WORKERS)
     wait_until(lambda: len(children_of(supervisor)) == WORKERS + 1, "a spare process")
     (spare,) = children_of(supervisor) - old
     server.send_signal(signal.SIGHUP)
     server.wait_for_log(f"All {WORKERS} workers are new")
+    assert not is_alive(spare)
     assert spare not in workers_of(server)
     assert server.terminate() == 0
 

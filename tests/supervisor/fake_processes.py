@@ -42,14 +42,17 @@ class FakeHost:
         self.completed = 0
         self.restarted = 0
         self.start_error: Exception | None = None
+        self.is_able = True
         self.config = Config("main:app", workers=workers, **options)
         self.pool = ProcessPool(self.config, self, clock=lambda: self.now_s, draw=lambda: draw)
 
     # --- what the pool calls ----------------------------------------------------------------------
 
-    def start_process(self, config: Config, slot: int, place: int) -> FakeProcess:
+    def start_process(self, config: Config, slot: int, place: int) -> FakeProcess | None:
         if self.start_error is not None:
             raise self.start_error
+        if not self.is_able:
+            return None
         process = FakeProcess(100 + len(self.processes), slot, self.now_s)
         self.processes.append(process)
         self.places.append(place)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -48,6 +49,33 @@ def test_message_arrives_byte_by_byte():
     assert channel.receive() == [{"order": "stop"}]
     sock.close()
     channel.close()
+
+
+def test_open_files_arrive_and_are_not_inherited(channels, tmp_path):
+    ours, theirs = channels
+    with (tmp_path / "a").open("wb") as one, (tmp_path / "b").open("wb") as other:
+        ours.send_fds([one.fileno(), other.fileno()])
+    fds = theirs.receive_fds(2)
+    for fd in fds:
+        assert not os.get_inheritable(fd)
+        os.write(fd, b"%d" % fd)
+        os.close(fd)
+    assert [(tmp_path / name).read_text() for name in "ab"] == [str(fd) for fd in fds]
+
+
+def test_wait_for_open_files_ends_with_the_peer(channels):
+    ours, theirs = channels
+    ours.close()
+    with pytest.raises(EOFError, match="the supervisor is gone"):
+        theirs.receive_fds(2)
+
+
+def test_wait_for_open_files_ends_with_a_peer_that_has_not_read(channels):
+    ours, theirs = channels
+    theirs.send({"kind": "ready"})
+    ours.close()
+    with pytest.raises(EOFError, match="the supervisor is gone"):
+        theirs.receive_fds(2)
 
 
 def test_closed_peer_is_told_after_its_last_message(channels):

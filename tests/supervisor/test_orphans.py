@@ -1,4 +1,4 @@
-"""Processes that are left to process 1, or to whom the system is told to leave them to."""
+"""Processes that are left to process 1, or to who adopts them."""
 
 import os
 import subprocess
@@ -6,13 +6,14 @@ import sys
 
 import pytest
 
+from asgiserve.supervisor.orphans import adopt_orphans
+
 # A process that becomes what process 1 is to its descendants, and loses a grandchild.
 SCRIPT = """
-import ctypes, os, time
-from asgiserve.supervisor.orphans import reap_orphans
+import os, time
+from asgiserve.supervisor.orphans import adopt_orphans, reap_orphans
 
-PR_SET_CHILD_SUBREAPER = 36
-assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1) == 0
+assert adopt_orphans()
 child = os.fork()
 if child == 0:
     if os.fork() == 0:
@@ -28,11 +29,18 @@ print(reaped, reap_orphans(()))
 """
 
 
-@pytest.mark.skipif(
-    sys.platform != "linux" or not hasattr(os, "waitid"), reason="containers are Linux's"
-)
+@pytest.mark.skipif(sys.platform != "linux" or not hasattr(os, "waitid"), reason="no adoption here")
 def test_orphans_are_waited_for_and_own_children_are_left():
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=20, check=False
     )
     assert done.stdout == "1 0\n", done.stderr
+
+
+@pytest.mark.parametrize(("place", "name"), [(sys, "platform"), (os, "waitid")])
+def test_orphans_are_not_adopted_where_the_system_or_python_cannot(monkeypatch, place, name):
+    if name == "platform":
+        monkeypatch.setattr(place, name, "darwin")
+    else:
+        monkeypatch.delattr(place, name, raising=False)
+    assert not adopt_orphans()

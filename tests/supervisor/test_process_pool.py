@@ -23,6 +23,27 @@ def test_first_tick_starts_all_workers_in_slots_and_places_of_their_own(host):
     assert host.completed == 0
 
 
+def test_worker_that_cannot_be_started_yet_is_started_later(host):
+    host.is_able = False
+    host.pool.tick()
+    assert not host.pool.workers
+    host.is_able = True
+    host.pool.tick()
+    assert len(host.pool.workers) == 3
+
+
+def test_successor_that_cannot_be_started_yet_is_started_later(host):
+    host.start()
+    host.is_able = False
+    host.pool.restart(host.pool.config)
+    host.advance(1.0)
+    assert len(host.ready()) == 3
+    assert not host.starting()
+    host.is_able = True
+    host.pool.tick()
+    assert len(host.starting()) == 1
+
+
 def test_first_round_is_over_when_all_are_ready(host):
     host.pool.tick()
     first, *others = host.pool.workers

@@ -45,7 +45,8 @@ def test_other_threads_are_refused():
 
 @pytest.mark.usefixtures("restored_logging")
 def test_what_is_fixed_is_kept_with_a_warning(caplog):
-    running = Supervisor(Config("main:app", workers=2, port=1234, log_config=None), None)
+    config = Config("main:app", workers=2, port=1234, log_config=None)
+    running = Supervisor(config, None, owns_process=False)
     config = running._keep_fixed(Config("main:other", workers=3, port=4321, preload=True))
     assert (config.app, config.workers) == ("main:other", 3)
     assert (config.port, config.preload) == (1234, False)
