@@ -291,7 +291,7 @@ class Wire:
             task_context=task_context,
             access_log=access_log,
         )
-        self._ticker = TimeoutTicker(self.context)
+        self._ticker = TimeoutTicker(self.context, clock=self.loop.time)
         self.transport: FakeTransport = FakeTransport(self.loop)
         self.connect(**(extra or {}))
 

@@ -1,14 +1,16 @@
 """The coarse timer of a worker: one ``call_later`` drives every time-out and the Date field.
 
 Connections count their time-outs in ticks. A loop that was blocked for ten seconds has then ticked
-once, not forty times, so no peer is punished for the application's pause.
+once, not forty times, so no peer is punished for the application's pause. Where many time-outs run
+down at once, requests have their turns in between.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from asgiserve._twins import context, http_date
 
@@ -17,13 +19,27 @@ if TYPE_CHECKING:
 
 __all__ = ["TimeoutTicker"]
 
+# What a turn of the loop spends on ticks: one that ends a connection, or some hundred that do not.
+# Four times that follows such an end: the transport closes, and a task wakes up to be told.
+TURN_S = 0.000_05
+
 
 class TimeoutTicker:
-    """Ticks every TICK_S seconds for the connections of *worker*."""
+    """Ticks every TICK_S seconds for the connections of *worker*.
 
-    def __init__(self, worker: WorkerContext) -> None:
+    Args:
+        clock: seconds that only grow, to measure turns by.
+    """
+
+    def __init__(
+        self, worker: WorkerContext, *, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
         self._worker = worker
+        self._clock = clock
         self._timer: asyncio.TimerHandle | None = None
+        # Those that have yet to hear of the last tick, and what will tell the next of them.
+        self._due: list[Any] = []
+        self._next_turn: asyncio.Handle | None = None
         self._date_s = -1
         self._refresh_date()
 
@@ -33,18 +49,33 @@ class TimeoutTicker:
 
     def stop(self) -> None:
         """Tick no more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for handle in (self._timer, self._next_turn):
+            if handle is not None:
+                handle.cancel()
+        self._timer = self._next_turn = None
 
     def tick(self) -> None:
         """One tick: a time-out that has run down acts, and the Date value follows the clock."""
         self._refresh_date()
-        # A copy, since a connection that times out leaves the set.
-        for connection in tuple(self._worker.connections):
-            connection.on_tick()
+        # Otherwise the loop is behind, and this tick one with the last.
+        if self._next_turn is None:
+            self._due = list(self._worker.connections)
+            self._tell()
         if self._worker.request_queue is not None:
             self._worker.request_queue.tick()
+
+    def _tell(self) -> None:
+        """Tick for those that are due, as many as one turn of the loop is for."""
+        self._next_turn = None
+        worker, due = self._worker, self._due
+        end_s = self._clock() + TURN_S
+        while due:
+            connection = due.pop()
+            if connection in worker.connections:
+                connection.on_tick()
+            if self._clock() > end_s:
+                self._next_turn = worker.loop.call_soon(self._tell)
+                return
 
     def _on_timer(self) -> None:
         # Set the next one first: an exception in a tick must not end all time-outs.
