@@ -18,9 +18,11 @@ __all__ = ["UNIT", "BenchmarkError", "merge_least", "name_worse", "read_times", 
 
 UNIT = "ns"
 ROUNDS = 3
-MORE_ROUNDS = 4
-# Of each call and round: so many rounds of pytest-benchmark's own are in it.
+MORE_ROUNDS = 8
+# Of each call and round: so many rounds of pytest-benchmark's own are in it, and no fewer than
+# that for calls of milliseconds, which are rarely left alone.
 MAX_TIME_S = 0.15
+MIN_CALLS = 30
 # asgiserve's columns, not what stands beside them; the same as pytest's -k takes it.
 OWN = re.compile(r"\[(?:compiled|pure)\b")
 OWN_WORDS = "compiled or pure"
@@ -59,6 +61,7 @@ def time_side(side: Side, names: Collection[str], *, must_pass: bool) -> Times:
     finished = side.run(
         *("-m", "pytest", "-p", "no:cacheprovider", "--quiet"),
         f"--benchmark-max-time={MAX_TIME_S}",
+        f"--benchmark-min-rounds={MIN_CALLS}",
         f"--benchmark-json={results}",
         *chosen,
     )
