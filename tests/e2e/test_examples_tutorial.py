@@ -134,7 +134,9 @@ def test_chat_as_deployed_outlives_its_workers(
         return connect(f"wss://localhost:{port}/chat", ssl=trust, proxy=None)
 
     def fetch():
-        return httpx.get(f"https://localhost:{port}/", verify=trust, trust_env=False)
+        # The first one starts the server, as systemd does.
+        url = f"https://localhost:{port}/"
+        return httpx.get(url, verify=trust, trust_env=False, timeout=DEADLINE_S)
 
     assert "<title>Chat</title>" in fetch().text
     with join() as first, join() as second:
