@@ -87,7 +87,6 @@ class Crew:
         self._mates: dict[int, Mate] = {}
         self._questions: list[Question] = []
         self._spread: Spread | None = None
-        self._can_fork = can_fork
         self._spare = Spare(can_fork=can_fork)
         self._next_reap_s = 0.0
         self.pool = ProcessPool(config, self)
@@ -268,7 +267,7 @@ class Crew:
         # Where places have sockets of their own, nobody knows which one it will be.
         if not config.spare_worker or config.preload or config.reuse_port or self.pool.is_stopping:
             self._spare.discard()
-        elif self._can_fork or self.pool.is_manned:
+        elif self._spare.can_fork or self.pool.is_manned:
             listeners = self._listeners.order_for(0)
             self._spare.prepare(list_fds(listeners, self._find_spread_fd(config, 0)))
 

@@ -58,12 +58,15 @@ class Spare:
     Args:
         can_fork: orphans become our children, so that the process can stay and fork workers.
         clock: gives seconds.
+
+    Attributes:
+        can_fork: as it was given.
     """
 
     def __init__(
         self, *, can_fork: bool = False, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._can_fork = can_fork
+        self.can_fork = can_fork
         self._clock = clock
         self._waiting: Mate | ForkServerProcess | None = None
         self._fds: frozenset[int] = frozenset()
@@ -93,7 +96,7 @@ class Spare:
         if self._clock() < self._retry_s:
             return
         try:
-            self._waiting = (ForkServerProcess if self._can_fork else Mate).prepare(fds)
+            self._waiting = (ForkServerProcess if self.can_fork else Mate).prepare(fds)
         except OSError as error:
             self._give_up(error)
             return

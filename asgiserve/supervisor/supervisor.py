@@ -165,7 +165,8 @@ class Supervisor:
             if self._inheritance is None:
                 self._pid_file.claim()
         # Not with preload: an application that is loaded here may start processes of its own.
-        self._can_fork = self._owns_process and not config.preload and adopt_orphans()
+        needs_orphans = not (config.preload or config.reuse_port)
+        self._can_fork = self._owns_process and needs_orphans and adopt_orphans()
         self._selector = undo.enter_context(selectors.DefaultSelector())
         self._crew = Crew(
             config,
