@@ -131,8 +131,9 @@ cdef class RequestParser:
 
     cpdef object feed(self, bytes data):
         """Parse *data*; the sink is told what is in it."""
-        if self._error is not None:
-            raise self._error
+        if self._state == FAILED:
+            # Not made before it is needed: few connections are fed once they are closed.
+            raise self._error or HttpRequestError("the connection is closed")
         if self._is_paused:
             self._keep(data)
             return None
@@ -157,7 +158,7 @@ cdef class RequestParser:
         self._sink = None
         self._is_paused = False
         self._state = FAILED
-        self._error = HttpRequestError("the connection is closed")
+        self._error = None
         return b"" if kept is None else bytes(kept)
 
     # What follows has no counterpart of the same name in the pure twin.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["Addresses", "address_pair", "address_text", "forwarded_text", "local_address"]
 
 
-@dataclass(frozen=True, slots=True)
-class Addresses:
+class Addresses(NamedTuple):
     """Both ends of a connection, as somebody says who knows better than the socket.
 
     Args:

@@ -69,7 +69,7 @@ class Listener:
             raise StartupError(f"cannot listen on {self.text}: another server took it over")
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """Take a connection: a socket that does not block, and the address of its peer.
+        """Take a connection: its socket, which blocks, and the address of its peer.
 
         Raises:
             BlockingIOError: none waits.
@@ -77,9 +77,7 @@ class Listener:
         """
         # What accept() calls too, before it makes a socket of another kind.
         fd, peer = self.sock._accept()  # type: ignore[attr-defined]
-        sock = AcceptedSocket(*self._kind, fd)
-        sock.setblocking(False)
-        return sock, peer
+        return AcceptedSocket(*self._kind, fd), peer
 
     def close(self) -> None:
         """Close the socket and remove its file, unless another server has taken the path over."""

@@ -13,12 +13,10 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from asgiserve.connection.addresses import Addresses, address_text
-
 if TYPE_CHECKING:
     from asgiserve.server.tls import TlsSettings
 
-__all__ = ["connect_accepted", "create_server"]
+__all__ = ["create_server", "start_tls"]
 
 logger = logging.getLogger("asgiserve.error")
 
@@ -66,31 +64,6 @@ async def create_server(
     )
 
 
-async def connect_accepted(
-    loop: asyncio.AbstractEventLoop,
-    factory: Factory,
-    sock: socket.socket,
-    addresses: Addresses,
-    *,
-    tls: TlsSettings | None,
-) -> None:
-    """Make a connection of *sock*, which was accepted, and is owned by this from now on.
-
-    What a peer does wrong is logged, never raised.
-
-    Args:
-        addresses: what the log calls the peer.
-    """
-    if tls is not None:
-        client = address_text(addresses.client, addresses.server)
-        await start_tls(loop, factory, sock, client, tls)
-        return
-    try:
-        await loop.connect_accepted_socket(factory, sock)
-    except OSError as exc:
-        logger.debug("A connection was lost before it began: %s", exc)
-
-
 async def start_tls(
     loop: asyncio.AbstractEventLoop,
     factory: Factory,
@@ -98,7 +71,14 @@ async def start_tls(
     client: str,
     tls: TlsSettings,
 ) -> None:
-    """Shake hands with *client* at *sock*, or tell it that it does not speak TLS."""
+    """Shake hands with *client* at *sock*, or tell it that it does not speak TLS.
+
+    What a peer does wrong is logged, never raised.
+
+    Args:
+        sock: accepted and non-blocking; owned by this from now on.
+        client: what the log calls the peer.
+    """
     is_ours = True
     try:
         async with asyncio.timeout(tls.handshake_timeout_s):

@@ -90,7 +90,6 @@ class Site:
 
     def take(self, sock: socket.socket, peer: Any, listener: Any) -> None:
         assert peer in [client.getsockname() for client in self.clients]
-        assert not sock.getblocking()
         self.taken.append(sock)
 
     def connect(self, count: int, listener: int = 0) -> None:

@@ -163,3 +163,61 @@ async def test_what_waits_is_taken_before_the_end_if_nobody_else_will(listener: 
         client.setblocking(False)
         loop = asyncio.get_running_loop()
         assert (await loop.sock_recv(client, 100)).startswith(b"HTTP/1.1 200")
+
+
+async def test_plain_connection_counts_from_when_it_is_taken(listener: Listener) -> None:
+    acceptor = make_acceptor(listener, limit_connections=1)
+    await acceptor.start()
+    with socket.create_connection(address_of(acceptor)) as client:
+        acceptor.close(serves_waiting=True)
+        # The loop has not turned: nobody has told the connection of its transport yet.
+        assert acceptor.count() == 1
+        await acceptor.settle()
+        assert acceptor.count() == 1
+        client.close()
+        await wait_for_count(acceptor, 0)
+
+
+async def test_plain_connection_that_breaks_at_once_is_forgotten(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(factory: Any, sock: socket.socket) -> None:
+        sock.close()
+        raise ConnectionResetError("the peer is gone")
+
+    acceptor = make_acceptor(listener)
+    loop = asyncio.get_running_loop()
+    caplog.set_level("DEBUG", "asgiserve.error")
+    with socket.create_connection(listener.sock.getsockname()):
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "connect_accepted_socket", fail)
+            acceptor.close(serves_waiting=True)
+        await acceptor.settle()
+    assert acceptor.count() == 0
+    assert "A connection was lost before it began: the peer is gone" in caplog.text
+
+
+async def test_plain_connection_that_never_comes_about_is_not_waited_for_for_long(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[BaseException] = []
+
+    async def hang(factory: Any, sock: socket.socket) -> None:
+        sock.close()
+        try:
+            await loop.create_future()
+        except asyncio.CancelledError as exc:
+            ended.append(exc)
+            raise
+
+    monkeypatch.setattr(acceptor_module, "SETTLE_S", 0.01)
+    acceptor = make_acceptor(listener)
+    loop = asyncio.get_running_loop()
+    with socket.create_connection(listener.sock.getsockname()):
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "connect_accepted_socket", hang)
+            acceptor.close(serves_waiting=True)
+        assert acceptor.count() == 1
+        await acceptor.settle()
+        await wait_for_count(acceptor, 0)
+    assert len(ended) == 1

@@ -136,7 +136,6 @@ def test_connection_is_accepted_as_the_socket_itself_would(
         with accepted:
             assert (accepted.family, accepted.type, accepted.proto) == kind
             assert peer == second.getsockname()
-            assert not accepted.getblocking()
             assert not accepted.get_inheritable()
 
 
