@@ -44,7 +44,7 @@ def run(app: Any, **options: Any) -> None:
 
             status = run_reloader(config)
         elif needs_supervisor(config):
-            from asgiserve.supervisor.supervisor import supervise
+            from asgiserve.supervisor.supervise import supervise
 
             status = supervise(config)
         else:

@@ -142,7 +142,7 @@ def serve(config: Config, reread: Callable[[], Config]) -> int:
     from asgiserve.supervisor.need import needs_supervisor
 
     if needs_supervisor(config):
-        from asgiserve.supervisor.supervisor import supervise
+        from asgiserve.supervisor.supervise import supervise
 
         return supervise(config, reread, owns_process=True)
     from asgiserve.server.process_title import set_process_title

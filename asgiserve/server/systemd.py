@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import socket
 import time
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "SystemdSocket",
+    "Watchdog",
     "WatchdogTimer",
     "announce",
     "list_sockets",
@@ -23,7 +25,6 @@ __all__ = [
     "notify_ready",
     "notify_reloading",
     "notify_stopping",
-    "notify_watchdog",
     "watchdog_interval_s",
 ]
 
@@ -151,6 +152,25 @@ def watchdog_interval_s() -> float | None:
     except ValueError:
         return None
     return microseconds / 2_000_000 if microseconds > 0 else None
+
+
+class Watchdog:
+    """Tells systemd that a process without an event loop is alive.
+
+    Attributes:
+        next_s: when it is to be told again, by ``time.monotonic()``; infinite: never.
+    """
+
+    def __init__(self) -> None:
+        self._interval_s = watchdog_interval_s()
+        self.next_s = math.inf if self._interval_s is None else 0.0
+
+    def feed(self) -> None:
+        """Tell it, if it is time."""
+        now_s = time.monotonic()
+        if self._interval_s is not None and now_s >= self.next_s:
+            self.next_s = now_s + self._interval_s
+            notify_watchdog()
 
 
 class WatchdogTimer:

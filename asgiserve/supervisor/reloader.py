@@ -6,7 +6,6 @@ Which files those are is said by ``watch_rules``; when to restart by ``reload_cy
 from __future__ import annotations
 
 import logging
-import math
 import select
 import signal
 import sys
@@ -136,8 +135,7 @@ class Reloader:
         self._cycle = cycle
         self._pipe = pipe
         self._events: SystemEvents | None = None
-        self._watchdog_s = systemd.watchdog_interval_s()
-        self._next_watchdog_s = math.inf if self._watchdog_s is None else 0.0
+        self._watchdog = systemd.Watchdog()
         # Set in the thread of the events.
         self._has_event = False
         # The worker's process has not closed its end, as far as we know.
@@ -158,7 +156,7 @@ class Reloader:
                 self._take_exit()
                 self._look()
                 cycle.on_time()
-                self._feed_watchdog()
+                self._watchdog.feed()
         finally:
             if self._events is not None:
                 self._events.close()
@@ -184,7 +182,7 @@ class Reloader:
     def _wait(self) -> None:
         """Wait until there is something to do."""
         process = self._worker.process
-        wake_s = min(self._watch.next_look_s, self._cycle.next_s, self._next_watchdog_s)
+        wake_s = min(self._watch.next_look_s, self._cycle.next_s, self._watchdog.next_s)
         poll = select.poll()
         poll.register(self._pipe, select.POLLIN)
         if process is not None and self._is_channel_open:
@@ -239,9 +237,3 @@ class Reloader:
             watch.hasten()
         else:
             self._events.follow(watch.directories)
-
-    def _feed_watchdog(self) -> None:
-        now_s = time.monotonic()
-        if self._watchdog_s is not None and now_s >= self._next_watchdog_s:
-            systemd.notify_watchdog()
-            self._next_watchdog_s = now_s + self._watchdog_s

@@ -11,9 +11,7 @@ import logging
 import os
 import selectors
 import signal
-import sys
 import threading
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -37,7 +35,7 @@ from asgiserve.version import __version__
 if TYPE_CHECKING:
     from asgiserve.config import Config
 
-__all__ = ["supervise"]
+__all__ = ["Supervisor"]
 
 logger = logging.getLogger("asgiserve.error")
 
@@ -57,53 +55,13 @@ FIXED_OPTIONS = (
 STOPPING_SIGNALS = ("SIGCHLD", "SIGINT", "SIGTERM")
 
 
-def supervise(
-    config: Config,
-    reread: Callable[[], Config] | None = None,
-    *,
-    owns_process: bool = False,
-) -> int:
-    """Serve with worker processes until a signal ends it; belongs to the main thread.
+class Supervisor:
+    """One run of the supervisor.
 
     Args:
         reread: gives the configuration as it is by then, for SIGHUP.
         owns_process: nobody else in this process starts others and waits for them.
-
-    Returns:
-        The exit status: 0, 1 when a worker did not end in order, 2 or 3 when none could start.
-
-    Raises:
-        ConfigError: *config* does not allow for workers.
-        StartupError: the sockets cannot be opened, or a preloaded application cannot be imported.
     """
-    check_platform()
-    if not isinstance(config.app, str) and not config.preload:
-        raise ConfigError(
-            "app: worker processes import the application: give an import string "
-            "MODULE:ATTRIBUTE, or preload"
-        )
-    try:
-        return Supervisor(config, reread, owns_process=owns_process).run()
-    except KeyboardInterrupt:
-        # It came while the application was imported: a stop like any other.
-        return 0
-
-
-def check_platform() -> None:
-    """Refuse where there are no workers.
-
-    Raises:
-        ConfigError: the system lacks what they take.
-        StartupError: this is not the main thread.
-    """
-    if sys.platform == "win32":
-        raise ConfigError("workers: this platform allows for one worker, without a supervisor")
-    if threading.current_thread() is not threading.main_thread():
-        raise StartupError("several workers can be run from the main thread only")
-
-
-class Supervisor:
-    """One run of the supervisor."""
 
     def __init__(
         self, config: Config, reread: Callable[[], Config] | None, *, owns_process: bool
@@ -118,8 +76,7 @@ class Supervisor:
         self._takeover: Takeover | None = None
         # What systemd shows.
         self._status = ""
-        self._watchdog_s = systemd.watchdog_interval_s()
-        self._next_watchdog_s = 0.0
+        self._watchdog = systemd.Watchdog()
         self._is_stopping = False
         self._undo = ExitStack()
         self._actions: dict[int, Callable[[], None]] = {
@@ -136,7 +93,15 @@ class Supervisor:
         give_log_files(self._worker_identity)
 
     def run(self) -> int:
-        """As `supervise`."""
+        """Serve until a signal ends it.
+
+        Returns:
+            The exit status: 0, 1 when a worker did not end in order, 2 or 3 when none could start.
+
+        Raises:
+            StartupError: the sockets cannot be opened, or a preloaded application cannot be
+                imported.
+        """
         with self._undo:
             self._open()
             while not self._crew.pool.is_over:
@@ -144,7 +109,7 @@ class Supervisor:
                     key.data()
                 self._crew.tick()
                 self._reap_orphans()
-                self._feed_watchdog()
+                self._watchdog.feed()
         status = self._crew.pool.exit_status
         logger.info("Stopped supervisor process %d", os.getpid())
         return status
@@ -336,9 +301,3 @@ class Supervisor:
         if self._can_fork or os.getpid() == 1:
             takeover = self._takeover
             reap_orphans(self._crew.pids | (set() if takeover is None else {takeover.pid}))
-
-    def _feed_watchdog(self) -> None:
-        now_s = time.monotonic()
-        if self._watchdog_s is not None and now_s >= self._next_watchdog_s:
-            self._next_watchdog_s = now_s + self._watchdog_s
-            systemd.notify_watchdog()

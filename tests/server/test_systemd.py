@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
+from asgiserve.server import systemd
 from asgiserve.server.systemd import (
     SystemdSocket,
+    Watchdog,
     WatchdogTimer,
     list_sockets,
     notify,
@@ -160,6 +164,31 @@ def test_watchdog_needs_a_socket(monkeypatch):
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     monkeypatch.setenv("WATCHDOG_USEC", "30000000")
     assert watchdog_interval_s() is None
+
+
+def test_watchdog_without_a_loop_is_fed_when_it_is_time(manager, monkeypatch):
+    now_s = 100.0
+    monkeypatch.setattr(systemd, "time", SimpleNamespace(monotonic=lambda: now_s))
+    monkeypatch.setenv("WATCHDOG_USEC", "30000000")
+    watchdog = Watchdog()
+    watchdog.feed()
+    assert receive(manager) == ["WATCHDOG=1"]
+    assert watchdog.next_s == 115.0
+    now_s = 114.0
+    watchdog.feed()
+    now_s = 115.0
+    watchdog.feed()
+    assert receive(manager) == ["WATCHDOG=1"]
+    assert watchdog.next_s == 130.0
+
+
+def test_watchdog_that_nobody_waits_for_is_never_fed(manager, monkeypatch):
+    monkeypatch.delenv("WATCHDOG_USEC", raising=False)
+    watchdog = Watchdog()
+    watchdog.feed()
+    assert watchdog.next_s == math.inf
+    with pytest.raises(BlockingIOError):
+        receive(manager)
 
 
 def test_watchdog_timer_tells_from_the_loop_until_it_stops(manager):

@@ -6,8 +6,9 @@ import pytest
 
 from asgiserve.config import Config
 from asgiserve.errors import ConfigError, StartupError
-from asgiserve.supervisor import supervisor
-from asgiserve.supervisor.supervisor import Supervisor, supervise
+from asgiserve.supervisor import supervise as supervise_module
+from asgiserve.supervisor.supervise import supervise
+from asgiserve.supervisor.supervisor import Supervisor
 from tests.logging_state import restored_logging
 
 __all__ = ["restored_logging"]
@@ -23,7 +24,7 @@ def test_application_object_is_refused():
 
 
 def test_platform_without_workers_is_refused(monkeypatch):
-    monkeypatch.setattr(supervisor.sys, "platform", "win32")
+    monkeypatch.setattr(supervise_module.sys, "platform", "win32")
     with pytest.raises(ConfigError, match="this platform allows for one worker"):
         supervise(Config("main:app", workers=2))
 
