@@ -46,6 +46,7 @@ FIGURES = (
     *FAST,
     Figure("asgiserve", "server", "wrk"),
     Figure("asgiserve", "server", "browser"),
+    Figure("asgiserve", "server-close", "wrk"),
     Figure("asgiserve-pure", "connection", "wrk"),
     Figure("asgiserve-pure", "connection", "ws-text-32b"),
 )

@@ -1,4 +1,4 @@
-"""Print the user-space instructions of one keep-alive GET, or of one WebSocket message."""
+"""Print the user-space instructions of one GET, or of one WebSocket message."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def run(arguments: argparse.Namespace, folder: Path) -> int:
     machine = describe_machine({"uvloop", *(CONTENDERS[n].package for n in arguments.servers)})
     figures = measure(cells, arguments.request, folder)
     print(f"{format_header(machine)}.\n")
-    what = "keep-alive GET, request as of" if arguments.request in REQUESTS else "message,"
+    what = "GET, request as of" if arguments.request in REQUESTS else "message,"
     print(f"User-space instructions per {what} {arguments.request}.\n")
     print(format_table(arguments.forms, figures))
     if arguments.stages:

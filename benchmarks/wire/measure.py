@@ -46,10 +46,12 @@ class Subject:
 
 
 CountRun = Callable[[Subject, int, Path], None]
+Connect = Callable[[], socket.socket]
+Load = Callable[[Connect, bytes, int], None]
 
 
 def count_per_request(form: str, subject: Subject, folder: Path) -> float:
-    """Count the user-space instructions of one keep-alive GET, or of one message.
+    """Count the user-space instructions of one GET, or of one message.
 
     Args:
         form: a key of FORMS.
@@ -100,9 +102,9 @@ def run_connection(subject: Subject, requests: int, folder: Path) -> None:
 
 
 def run_server(
-    subject: Subject, requests: int, folder: Path, *, connections: int, is_tls: bool = False
+    subject: Subject, requests: int, folder: Path, *, load: Load, is_tls: bool = False
 ) -> None:
-    """Run a whole server under callgrind and send it *requests* GETs over *connections*."""
+    """Run a whole server under callgrind, and have *load* send it *requests* GETs."""
     port = find_free_port()
     key_files = make_certificate() if is_tls else None
     command = subject.contender.command(
@@ -110,12 +112,8 @@ def run_server(
     )
     environment = {**subject.contender.environment, **callgrind.ENVIRONMENT}
     watched = callgrind.wrap_command(command, folder)
-    with (
-        ServerProcess(watched, port, environment=environment, patience=PATIENCE),
-        ExitStack() as stack,
-    ):
-        clients = [stack.enter_context(connect(port, key_files)) for _ in range(connections)]
-        request_in_turns(REQUESTS[subject.request], clients, requests // connections)
+    with ServerProcess(watched, port, environment=environment, patience=PATIENCE):
+        load(partial(connect, port, key_files), REQUESTS[subject.request], requests)
 
 
 def connect(port: int, key_files: KeyFiles | None) -> socket.socket:
@@ -127,18 +125,34 @@ def connect(port: int, key_files: KeyFiles | None) -> socket.socket:
     return context.wrap_socket(client, server_hostname="127.0.0.1")
 
 
-def request_in_turns(request: bytes, clients: list[socket.socket], turns: int) -> None:
+def request_in_turns(connect: Connect, request: bytes, requests: int, *, connections: int) -> None:
     """Send the request on each connection, read all the answers, and that again and again."""
-    for _ in range(turns):
-        for client in clients:
-            client.sendall(request)
-        for client in clients:
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connect()) for _ in range(connections)]
+        for _ in range(requests // connections):
+            for client in clients:
+                client.sendall(request)
+            for client in clients:
+                read_answer(client)
+
+
+def request_and_close(connect: Connect, request: bytes, requests: int) -> None:
+    """Send each request on a connection of its own, which the server is asked to close."""
+    closing = request.removesuffix(b"\r\n") + b"Connection: close\r\n\r\n"
+    for _ in range(requests):
+        with connect() as client:
+            client.sendall(closing)
             read_answer(client)
+            if client.recv(1):
+                raise ServerError("the server did not close the connection")
 
 
 FORMS: dict[str, CountRun] = {
     "connection": run_connection,
-    "server": partial(run_server, connections=1),
-    "server-c64": partial(run_server, connections=64),
-    "server-tls-c64": partial(run_server, connections=64, is_tls=True),
+    "server": partial(run_server, load=partial(request_in_turns, connections=1)),
+    "server-c64": partial(run_server, load=partial(request_in_turns, connections=64)),
+    "server-tls-c64": partial(
+        run_server, load=partial(request_in_turns, connections=64), is_tls=True
+    ),
+    "server-close": partial(run_server, load=request_and_close),
 }
