@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from asgiserve.server.tls import TlsSettings
 
-__all__ = ["create_server", "start_tls"]
+__all__ = ["connect_plain", "create_server", "start_tls"]
 
 logger = logging.getLogger("asgiserve.error")
 
@@ -62,6 +62,16 @@ async def create_server(
         ssl_handshake_timeout=tls.handshake_timeout_s,
         ssl_shutdown_timeout=tls.shutdown_timeout_s,
     )
+
+
+async def connect_plain(
+    loop: asyncio.AbstractEventLoop, factory: Factory, sock: socket.socket
+) -> None:
+    """Make a connection of *sock*, which was accepted, and is owned by this from now on."""
+    try:
+        await loop.connect_accepted_socket(factory, sock)
+    except OSError as exc:
+        logger.debug("A connection was lost before it began: %s", exc)
 
 
 async def start_tls(

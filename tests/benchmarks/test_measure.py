@@ -9,22 +9,20 @@ from benchmarks.wire.measure import request_and_close, request_in_turns
 
 
 class Peers:
-    """The servers' ends of connections, which have their answers ready."""
+    """The servers' ends of connections, each of which has one answer ready, and its end."""
 
-    def __init__(self, answers: int) -> None:
-        self.answers = answers
+    def __init__(self) -> None:
         self.sockets: list[socket.socket] = []
 
     def connect(self) -> socket.socket:
         client, server = socket.socketpair()
-        for _ in range(self.answers):
-            server.sendall(HELLO_BODY)
+        server.sendall(HELLO_BODY)
         server.shutdown(socket.SHUT_WR)
         self.sockets.append(server)
         return client
 
     def read(self) -> list[bytes]:
-        """What came on each connection until its end."""
+        """What came on each connection."""
         came = []
         for sock in self.sockets:
             with sock:
@@ -33,7 +31,7 @@ class Peers:
 
 
 def test_each_request_has_a_connection_that_the_server_closes() -> None:
-    peers = Peers(answers=1)
+    peers = Peers()
     request_and_close(peers.connect, REQUESTS["wrk"], 3)
     came = peers.read()
     assert len(came) == 3
@@ -42,6 +40,6 @@ def test_each_request_has_a_connection_that_the_server_closes() -> None:
 
 
 def test_requests_are_spread_over_the_connections() -> None:
-    peers = Peers(answers=1)
+    peers = Peers()
     request_in_turns(peers.connect, REQUESTS["wrk"], 4, connections=4)
     assert peers.read() == [REQUESTS["wrk"]] * 4
