@@ -398,3 +398,17 @@ def test_head_tells_that_a_proxy_has_spoken(http1_parser, name):
         http1_parser, b"GET / HTTP/1.1\r\nhost: a\r\n%s: x\r\n\r\n" % name.encode()
     )
     assert trace.heads[0].is_forwarded is True
+
+
+@pytest.mark.parametrize("earlier", [b"", b"nonsense\r\n\r\n"])
+def test_parser_that_was_let_go_refuses_what_it_is_fed(impl, earlier):
+    parser, seen = make_pausing_parser(impl)
+    if earlier:
+        with pytest.raises(HttpRequestError):
+            parser.feed(earlier)
+    assert parser.detach() == b""
+    for _ in range(2):
+        with pytest.raises(HttpRequestError, match="the connection is closed"):
+            parser.feed(get())
+    assert seen == []
+    assert not parser.is_mid_message
