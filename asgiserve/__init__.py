@@ -35,8 +35,10 @@ def run(app: Any, **options: Any) -> None:
     from asgiserve.loadable_config import Config
     from asgiserve.server.process_title import set_process_title
     from asgiserve.server.server import Server
+    from asgiserve.standard_files import open_standard_files
     from asgiserve.supervisor.need import needs_supervisor
 
+    open_standard_files()
     config = Config(app, **options)
     try:
         if config.reload:

@@ -48,6 +48,7 @@ from asgiserve.server.sockets import bind_listeners
 from asgiserve.server.stop_request import StopRequest, finish_unless
 from asgiserve.server.systemd import announce, notify_ready, notify_reloading
 from asgiserve.server.tls import TlsSettings
+from asgiserve.standard_files import open_standard_files
 
 if TYPE_CHECKING:
     from asgiserve.config import Config
@@ -139,6 +140,7 @@ class Server:
             StartupError: the server could not start.
             ConfigError: the application or the event loop cannot be imported.
         """
+        open_standard_files()
         self._keeps_signals = True
         try:
             with asyncio.Runner(loop_factory=choose_loop_factory(self.config)) as runner:
