@@ -15,6 +15,8 @@ __all__ = ["PidFile"]
 
 # A file that holds anything else was not written by a server, and is left alone.
 _CONTENT = re.compile(rb"\s*([0-9]{0,10})\s*")
+# Not on Windows.
+NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 
 class PidFile:
@@ -25,8 +27,12 @@ class PidFile:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        # Absolute, since the application may change the directory.
-        self.path = os.path.abspath(path)
+        try:
+            # Absolute, since the application may change the directory.
+            self.path = os.path.abspath(path)
+        except FileNotFoundError:
+            # The current directory was removed, as ``claim`` will tell.
+            self.path = os.fspath(path)
         self._pid = 0
 
     def claim(self, *, predecessor: int | None = None, owner: Identity | None = None) -> None:
@@ -80,18 +86,15 @@ class PidFile:
     def _write(self, pid: int, owner: Identity | None) -> None:
         # Whoever reads the file meanwhile finds the old one or the new one, both whole.
         draft = f"{self.path}.{pid}"
+        fd = create_file(draft)
         try:
-            # Root may write it where others could have laid a link for it.
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
-            fd = os.open(draft, flags, 0o644)
             with open(fd, "wb") as file:
                 file.write(b"%d\n" % pid)
-            if owner is not None:
-                owner.own(draft)
+                if owner is not None:
+                    owner.own(fd)
             os.replace(draft, self.path)
         except OSError:
-            if os.path.exists(draft):
-                os.unlink(draft)
+            os.unlink(draft)
             raise
 
     def _remove(self) -> None:
@@ -99,7 +102,24 @@ class PidFile:
             os.unlink(self.path)
         except OSError:
             # The directory is closed to us since we gave up our rights; an empty file is stale.
-            os.truncate(self.path, 0)
+            os.close(os.open(self.path, os.O_WRONLY | os.O_TRUNC | NO_FOLLOW))
+
+
+def create_file(path: str) -> int:
+    """Create a file that was not there, and open it for writing; gives its descriptor.
+
+    Root may write where others can create files too: what is there already may be a link, or open
+    in one of their processes. A process that had our number and was killed may have left it.
+
+    Raises:
+        OSError: what is there cannot be removed, or is there again.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW
+    try:
+        return os.open(path, flags, 0o644)
+    except FileExistsError:
+        os.unlink(path)
+        return os.open(path, flags, 0o644)
 
 
 def is_alive(pid: int) -> bool:

@@ -107,6 +107,36 @@ def test_claim_does_not_follow_a_link(path):
     assert not path.is_symlink()
 
 
+def test_claim_writes_to_no_file_that_was_there(path):
+    draft = path.parent / f"{path.name}.{os.getpid()}"
+    target = path.parent / "target"
+    target.write_text("kept")
+    os.link(target, draft)
+    with draft.open("rb") as opened:
+        PidFile(path).claim()
+        assert opened.read() == b"kept"
+    assert target.read_text() == "kept"
+    assert sorted(path.parent.iterdir()) == [path, target]
+
+
+def test_claim_that_finds_its_draft_again_leaves_it_alone(path, monkeypatch):
+    draft = path.parent / f"{path.name}.{os.getpid()}"
+    draft.write_text("another's")
+    monkeypatch.setattr(os, "unlink", lambda path: None)
+    with pytest.raises(StartupError, match="file exists"):
+        PidFile(path).claim()
+    assert draft.read_text() == "another's"
+
+
+def test_claim_in_a_directory_that_was_removed_is_refused(path, monkeypatch):
+    removed = path.parent / "removed"
+    removed.mkdir()
+    monkeypatch.chdir(removed)
+    removed.rmdir()
+    with pytest.raises(StartupError, match="no such file or directory"):
+        PidFile("server.pid").claim()
+
+
 def test_release_leaves_the_file_of_a_successor(path):
     pid_file = PidFile(path)
     pid_file.claim()
