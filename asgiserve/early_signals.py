@@ -10,6 +10,8 @@ import os
 import signal
 from types import FrameType
 
+from asgiserve.signal_handlers import set_handler
+
 __all__ = ["catch_early_signals", "ignore_late_signals"]
 
 # What asks a server to do something and would kill a process that does not know it.
@@ -27,16 +29,16 @@ def catch_early_signals(*, is_worker: bool = False) -> None:
         is_worker: SIGINT passes too, since a terminal sends it to the supervisor as well; and what
             a supervisor has caught or held back comes through.
     """
-    signal.signal(signal.SIGTERM, end_process)
+    set_handler(signal.SIGTERM, end_process)
     # Not SIG_IGN, which programs that the application starts would inherit.
-    signal.signal(signal.SIGINT, pass_by if is_worker else end_process)
+    set_handler(signal.SIGINT, pass_by if is_worker else end_process)
     for number in find_signals(REQUESTS):
-        signal.signal(number, pass_by)
+        set_handler(number, pass_by)
     if not is_worker:
         return
     signal.set_wakeup_fd(-1)
     for number in find_signals(SUPERVISORS):
-        signal.signal(number, signal.SIG_DFL)
+        set_handler(number, signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
 
@@ -47,7 +49,7 @@ def ignore_late_signals() -> None:
     CPython puts the system's handlers, which kill, in the place of its own before it has ended.
     """
     for number in (signal.SIGINT, signal.SIGTERM, *find_signals(REQUESTS)):
-        signal.signal(number, signal.SIG_IGN)
+        set_handler(number, signal.SIG_IGN)
 
 
 def end_process(number: int, frame: FrameType | None) -> None:

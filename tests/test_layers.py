@@ -38,6 +38,7 @@ LAYERS = {
             "options",
             "process_options",
             "server_kinds",
+            "signal_handlers",
             "standard_files",
             "structured_logs",
             "tls_options",

@@ -24,6 +24,7 @@ from asgiserve.server.event_loop import choose_loop_factory
 from asgiserve.server.in_flight import describe_requests
 from asgiserve.server.listener import Listener
 from asgiserve.server.server import Server
+from asgiserve.signal_handlers import set_handler
 
 __all__ = ["Worker"]
 
@@ -79,14 +80,14 @@ class Worker(base.Worker):  # type: ignore[misc]
         """Take the signals that gunicorn documents for its workers."""
         for number in self.SIGNALS:
             signal.signal(number, signal.SIG_DFL)
-        signal.signal(signal.SIGTERM, self.handle_exit)
-        signal.signal(signal.SIGQUIT, self.handle_quit)
-        signal.signal(signal.SIGINT, self.handle_quit)
-        signal.signal(signal.SIGABRT, self.handle_abort)
-        signal.signal(signal.SIGUSR1, self.handle_usr1)
+        set_handler(signal.SIGTERM, self.handle_exit)
+        set_handler(signal.SIGQUIT, self.handle_quit)
+        set_handler(signal.SIGINT, self.handle_quit)
+        set_handler(signal.SIGABRT, self.handle_abort)
+        set_handler(signal.SIGUSR1, self.handle_usr1)
         # They are meant for the master, and would kill where a whole process group gets them.
         for number in (signal.SIGHUP, signal.SIGUSR2, signal.SIGWINCH):
-            signal.signal(number, self.handle_winch)
+            set_handler(number, self.handle_winch)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM: finish what is in flight, then end."""

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TypeAlias
 
+from asgiserve.signal_handlers import set_handler
+
 __all__ = ["STOP_SIGNALS", "UPKEEP_SIGNALS", "catch_signals", "find_unhandled", "raise_again"]
 
 SignalHandler: TypeAlias = Callable[[int, FrameType | None], None]
@@ -33,14 +35,14 @@ def catch_signals(handler: SignalHandler, numbers: Iterable[signal.Signals]) -> 
         yield
         return
     # Not loop.add_signal_handler: it cannot tell, nor put back, what a host program had set.
-    previous = {number: signal.signal(number, handler) for number in numbers}
+    previous = {number: set_handler(number, handler) for number in numbers}
     try:
         yield
     finally:
         for number, previous_handler in previous.items():
             # None: a handler that was not set by Python, and cannot be put back from here.
             if previous_handler is not None:
-                signal.signal(number, previous_handler)
+                set_handler(number, previous_handler)
 
 
 def raise_again(numbers: Iterable[int]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 
+from asgiserve.signal_handlers import fork_process
 from asgiserve.supervisor.channel import Channel
 
 __all__ = ["serve_forks"]
@@ -30,7 +31,7 @@ def serve_forks(channel: Channel) -> tuple[Channel, int]:
         channel.send({"kind": "ready"})
         channel_fd, stacks_fd = channel.receive_fds(2)
         try:
-            parent = os.fork()
+            parent = fork_process()
         except OSError:
             parent = -1
         if parent == 0:
@@ -47,7 +48,7 @@ def serve_forks(channel: Channel) -> tuple[Channel, int]:
 def fork_and_end(channel: Channel) -> None:
     """Fork, tell the process id and end; returns in the child alone."""
     try:
-        pid = os.fork()
+        pid = fork_process()
     except OSError:
         os._exit(1)
     if pid:

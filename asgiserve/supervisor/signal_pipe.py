@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from types import FrameType, TracebackType
 from typing import Any
 
+from asgiserve.signal_handlers import set_handler
+
 __all__ = ["SignalPipe"]
 
 WAKE = 0  # no signal has this number
@@ -34,7 +36,7 @@ class SignalPipe:
         if threading.current_thread() is threading.main_thread():
             # The bytes are written by C code at the signal: none is lost, and none is late.
             self._previous_fd = signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
-            self._previous = {each: signal.signal(each, pass_by) for each in self._signals}
+            self._previous = {each: set_handler(each, pass_by) for each in self._signals}
         return self
 
     def __exit__(
@@ -46,7 +48,7 @@ class SignalPipe:
         for number, handler in self._previous.items():
             # None: a handler that was not set by Python, and cannot be put back from here.
             if handler is not None:
-                signal.signal(number, handler)
+                set_handler(number, handler)
         if self._previous:
             signal.set_wakeup_fd(self._previous_fd)
         os.close(self._read_fd)

@@ -8,12 +8,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asgiserve.early_signals import ignore_late_signals
+from asgiserve.signal_handlers import fork_process
 from asgiserve.supervisor.channel import Channel
 
 if TYPE_CHECKING:
@@ -127,7 +130,7 @@ class WorkerProcess:
                 stream.flush()
         with held_signals():
             try:
-                pid = os.fork()
+                pid = fork_process()
             except OSError:
                 ours.close()
                 theirs.close()
@@ -218,18 +221,40 @@ def end_child(
     try:
         if leave is not None:
             leave()
+        forget_processes()
         from asgiserve.supervisor.worker import run_worker
 
         status = run_worker(order, channel, app)
-        # By hand: an ordinary end would unwind the supervisor's stack, and stop what it guards.
-        atexit._run_exitfuncs()
     except BaseException:
         logger.exception("Exception in worker process %d", os.getpid())
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
-        os._exit(status)
+        # By hand: an ordinary end would unwind the supervisor's stack, and stop what it guards.
+        try:
+            end_interpreter()
+        finally:
+            os._exit(status)
+
+
+def forget_processes() -> None:
+    """Leave processes that multiprocessing has started alone: they are the parent's.
+
+    At exit it would end those that are daemons. It forgets them in children of its own, too.
+    """
+    processes: Any = sys.modules.get("multiprocessing.process")
+    if processes is not None:
+        processes._children = set()
+
+
+def end_interpreter() -> None:
+    """Do what Python does at the end of a process, in its order."""
+    ignore_late_signals()
+    # Threads that are no daemons end by themselves, after those of executors were told to. What
+    # multiprocessing calls in its children, too.
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
 
 
 @contextmanager
