@@ -23,6 +23,7 @@ __all__ = [
     "colored_start",
     "escape_client",
     "escape_target",
+    "escape_text",
     "format_duration",
 ]
 
@@ -200,6 +201,13 @@ def escape_client(client: str) -> str:
     It may be a peer's invention: a trusted proxy passes on what it was told.
     """
     return _UNSAFE_CLIENT_CHAR.sub(lambda match: ascii_escape(match[0]), client)
+
+
+def escape_text(text: str) -> str:
+    r"""*text* with what cannot be printed, as line breaks and control characters, as ``\xNN``."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii_escape(char) for char in text)
 
 
 def ascii_escape(char: str) -> str:

@@ -126,7 +126,11 @@ def import_app(import_string: str, app_dir: str | os.PathLike[str] | None) -> An
         StartupError: there is no such thing, or importing it raised.
     """
     if app_dir is not None:
-        put_first_on_path(os.path.abspath(app_dir))
+        try:
+            put_first_on_path(os.path.abspath(app_dir))
+        except FileNotFoundError:
+            # The current directory was removed: no module is in it.
+            pass
     module_name, _, attributes = import_string.partition(":")
     thing: Any = import_module(module_name, import_string)
     path = module_name

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import mmap
 import os
-import tempfile
 import time
 from collections.abc import Callable
+
+from asgiserve.server.nameless_file import open_nameless_file
 
 __all__ = ["STALE_AFTER_S", "Spread"]
 
@@ -58,11 +59,7 @@ class Spread:
         Raises:
             OSError: the system has no memory or no file descriptor left.
         """
-        if hasattr(os, "memfd_create"):
-            fd = os.memfd_create("asgiserve-spread")
-        else:
-            with tempfile.TemporaryFile() as file:
-                fd = os.dup(file.fileno())
+        fd = open_nameless_file("asgiserve-spread")
         try:
             os.ftruncate(fd, slots * (COUNT_BYTES + BEAT_BYTES))
             return cls(fd, -1)

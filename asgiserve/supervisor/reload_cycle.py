@@ -13,6 +13,7 @@ from typing import Protocol
 
 from asgiserve.errors import ConfigError
 from asgiserve.exit_status import FAILURE, USAGE_ERROR
+from asgiserve.supervisor.working_directory import find_working_directory
 
 __all__ = ["Phase", "ReloadCycle", "Worker"]
 
@@ -215,7 +216,7 @@ def describe_status(status: int) -> str:
 
 def describe_paths(paths: Iterable[str]) -> str:
     """The names of files, as seen from the current directory; the first few of many."""
-    here = os.getcwd() + os.sep
+    here = os.path.realpath(find_working_directory()) + os.sep
     names = sorted(path.removeprefix(here) for path in paths)
     shown = ", ".join(names[:MAX_NAMES])
     return f"{shown} and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else shown

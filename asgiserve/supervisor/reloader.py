@@ -9,12 +9,11 @@ import logging
 import select
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from asgiserve.config import DEFAULTS
 from asgiserve.errors import ConfigError
@@ -36,6 +35,7 @@ from asgiserve.supervisor.order import ListenerOrder, WorkerOrder
 from asgiserve.supervisor.reload_cycle import Phase, ReloadCycle
 from asgiserve.supervisor.reloaded_worker import ReloadedWorker
 from asgiserve.supervisor.signal_pipe import SignalPipe
+from asgiserve.supervisor.stack_file import StackFile
 from asgiserve.supervisor.watch_rules import WatchRules
 
 if TYPE_CHECKING:
@@ -87,7 +87,8 @@ def run_reloader(config: Config) -> int:
             undo.callback(pid_file.release)
         for listener in listeners:
             listener.listen(config.backlog)
-        stacks = undo.enter_context(tempfile.TemporaryFile())
+        stacks = StackFile()
+        undo.callback(stacks.close)
         pipe = undo.enter_context(SignalPipe(find_signals()))
         worker = ReloadedWorker(make_order(config, listeners, stacks))
         undo.callback(worker.close)
@@ -96,7 +97,7 @@ def run_reloader(config: Config) -> int:
         return Reloader(config, watch, worker, cycle, pipe).run()
 
 
-def make_order(config: Config, listeners: Sequence[Listener], stacks: BinaryIO) -> WorkerOrder:
+def make_order(config: Config, listeners: Sequence[Listener], stacks: StackFile) -> WorkerOrder:
     """What every worker is told."""
     grace_s = config.timeout_graceful_shutdown
     return WorkerOrder(
@@ -108,7 +109,7 @@ def make_order(config: Config, listeners: Sequence[Listener], stacks: BinaryIO) 
         listeners=tuple(ListenerOrder(each.sock.fileno(), each.text) for each in listeners),
         slot=0,
         beat_interval_s=BEAT_INTERVAL_S,
-        stacks_fd=stacks.fileno(),
+        stacks_fd=stacks.fd,
     )
 
 

@@ -7,7 +7,9 @@ cannot run Python. The file has no name; worker and supervisor share its descrip
 from __future__ import annotations
 
 import os
-import tempfile
+
+from asgiserve.log_formatters import escape_text
+from asgiserve.server.nameless_file import open_nameless_file
 
 __all__ = ["StackFile"]
 
@@ -18,27 +20,26 @@ MAX_BYTES = 256 * 1024
 class StackFile:
     """The file of one worker.
 
+    Attributes:
+        fd: its file descriptor, for the worker to inherit.
+
     Raises:
-        OSError: the system gives no temporary file.
+        OSError: the system gives no such file.
     """
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - ``close`` closes it
-
-    @property
-    def fd(self) -> int:
-        """Its file descriptor, for the worker to inherit."""
-        return self._file.fileno()
+        self.fd = open_nameless_file("asgiserve-stacks")
 
     def clear(self) -> None:
         """Forget what was written; to be called before the worker is asked."""
-        self._file.seek(0)
-        self._file.truncate()
+        os.lseek(self.fd, 0, os.SEEK_SET)
+        os.ftruncate(self.fd, 0)
 
     def read(self) -> str:
         """What was written, from the main thread's stack on; "" if nothing was."""
-        return os.pread(self.fd, MAX_BYTES, 0).decode(errors="backslashreplace").strip()
+        text = os.pread(self.fd, MAX_BYTES, 0).decode(errors="backslashreplace").strip()
+        return "\n".join(escape_text(line) for line in text.split("\n"))
 
     def close(self) -> None:
         """Let go of it; the worker may still have it."""
-        self._file.close()
+        os.close(self.fd)

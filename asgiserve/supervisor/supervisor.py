@@ -29,7 +29,8 @@ from asgiserve.supervisor.crew import Crew
 from asgiserve.supervisor.listener_sets import ListenerSets
 from asgiserve.supervisor.orphans import adopt_orphans, reap_orphans
 from asgiserve.supervisor.signal_pipe import SignalPipe
-from asgiserve.supervisor.takeover import Inheritance, Takeover, current_directory
+from asgiserve.supervisor.takeover import Inheritance, Takeover
+from asgiserve.supervisor.working_directory import find_working_directory
 from asgiserve.version import __version__
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Supervisor:
     ) -> None:
         self._config = config
         self._reread = reread
-        self._directory = current_directory()
+        self._directory = find_working_directory()
         self._owns_process = owns_process
         self._can_fork = False
         # Who the workers are.

@@ -20,7 +20,7 @@ from asgiserve.server.sockets import open_fd
 from asgiserve.supervisor.need import TAKEOVER_VARIABLE
 from asgiserve.supervisor.pool_worker import describe_end
 
-__all__ = ["Inheritance", "Takeover", "current_directory"]
+__all__ = ["Inheritance", "Takeover"]
 
 logger = logging.getLogger("asgiserve.error")
 
@@ -53,7 +53,8 @@ class Takeover:
                 [sys.executable, *sys.orig_argv[1:]],
                 pass_fds=[write_fd, *fds],
                 env={**environment, TAKEOVER_VARIABLE: json.dumps(content)},
-                cwd=directory,
+                # Where this process is, if that has no name any more.
+                cwd=directory if os.path.isdir(directory) else None,
             )
         except BaseException:
             os.close(self._pipe_fd)
@@ -136,25 +137,7 @@ class Inheritance:
         os.close(self._pipe_fd)
 
     def _adopt(self, fd: int, text: str, file: str | None) -> Listener:
-        sock = open_fd(fd)
-        sock.set_inheritable(False)
-        listener = Listener(sock, text)
+        listener = Listener(open_fd(fd), text)
         if file is not None:
             self._files.append((listener, file))
         return listener
-
-
-def current_directory() -> str:
-    """The current directory as the shell has it.
-
-    Where it is reached by a symbolic link, a successor shall follow the link anew: that is how new
-    releases are put in place.
-    """
-    directory = os.getcwd()
-    try:
-        shown = os.environ["PWD"]
-        if os.path.samestat(os.stat(shown), os.stat(directory)):
-            return shown
-    except (KeyError, OSError):
-        pass
-    return directory

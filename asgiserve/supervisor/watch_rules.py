@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from asgiserve.errors import ConfigError
+from asgiserve.supervisor.working_directory import find_working_directory
 
 if TYPE_CHECKING:
     from asgiserve.config import Config
@@ -58,7 +59,7 @@ class WatchRules:
         includes: beside those of INCLUDES that *excludes* does not name.
         excludes: beside those of EXCLUDES that *includes* does not name; a directory that matches
             is not entered.
-        current_directory: where relative paths and patterns start.
+        current_directory: where relative paths and patterns start; "": where the process is.
 
     Attributes:
         roots: the directories to enter first.
@@ -73,7 +74,7 @@ class WatchRules:
         *,
         current_directory: str = "",
     ) -> None:
-        self._start = os.path.realpath(current_directory)
+        self._start = os.path.realpath(current_directory or find_working_directory())
         paths = {each: self._locate(each) for each in (*includes, *excludes)}
         directory_paths = {
             each: os.path.realpath(path) for each, path in paths.items() if os.path.isdir(path)

@@ -17,3 +17,10 @@ def test_what_another_descriptor_of_the_file_writes_is_read():
     finally:
         os.close(inherited)
         stacks.close()
+
+
+def test_stacks_are_read_as_lines_that_can_be_logged():
+    stacks = StackFile()
+    os.write(stacks.fd, b"one\n  two\x1b[2J\r\n")
+    assert stacks.read() == "one\n  two\\x1b[2J"
+    stacks.close()

@@ -7,7 +7,7 @@ import pytest
 from asgiserve.config import Config
 from asgiserve.errors import StartupError
 from asgiserve.supervisor.need import TAKEOVER_VARIABLE, needs_supervisor
-from asgiserve.supervisor.takeover import Inheritance, current_directory
+from asgiserve.supervisor.takeover import Inheritance
 
 
 def test_nothing_is_inherited_without_the_variable(monkeypatch):
@@ -43,13 +43,3 @@ def test_options_of_workers_take_a_supervisor(monkeypatch, options, is_needed):
 def test_successor_of_a_supervisor_is_one(monkeypatch):
     monkeypatch.setenv(TAKEOVER_VARIABLE, "{}")
     assert needs_supervisor(Config("main:app"))
-
-
-def test_directory_is_named_as_the_shell_names_it(monkeypatch, tmp_path):
-    (tmp_path / "release").mkdir()
-    (tmp_path / "current").symlink_to("release")
-    monkeypatch.chdir(tmp_path / "current")
-    monkeypatch.setenv("PWD", str(tmp_path / "current"))
-    assert current_directory() == str(tmp_path / "current")
-    monkeypatch.setenv("PWD", str(tmp_path))
-    assert current_directory() == str((tmp_path / "release").resolve())
