@@ -42,6 +42,8 @@ class Listener:
     def __init__(self, sock: socket.socket, text: str = "", socket_file: str | None = None) -> None:
         # See `open_fd`.
         sock.setblocking(False)
+        # A program that the application starts, and that outlives the server, would hold the port.
+        sock.set_inheritable(False)
         self.sock = sock
         self._kind = (int(sock.family), int(sock.type), sock.proto)
         self.text = text or describe_address(sock)

@@ -220,12 +220,16 @@ def remove_stale_socket(path: str) -> None:
 
 
 def adopt_fd(fd: int, origin: str) -> Listener:
-    """Listen on the socket of *fd*; the descriptor itself stays open, it is its opener's."""
+    """Listen on the socket of *fd*; the descriptor itself stays open, it is its opener's.
+
+    No program that the application starts inherits either.
+    """
     try:
         inherited = open_fd(fd)
     except OSError as exc:
         raise StartupError(f"cannot listen on fd {fd}: {reason_of(exc)}") from exc
     try:
+        inherited.set_inheritable(False)
         sock = inherited.dup()
     finally:
         inherited.detach()

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from asgiserve.errors import ConfigError
+from asgiserve.log_formatters import escape_text
 
 if TYPE_CHECKING:
     from asgiserve.supervisor.order import WorkerOrder
@@ -28,8 +29,11 @@ __all__ = ["MAX_UNSENT_BYTES", "ORDER_TIMEOUT_S", "Channel"]
 
 logger = logging.getLogger("asgiserve.error")
 
-# What is kept for a peer that does not read: far more than a healthy one ever leaves.
+# What is kept for a peer that does not read, and of a message that does not end: far more than a
+# healthy one ever leaves.
 MAX_UNSENT_BYTES = 1024 * 1024
+# Of a text in a message that came: it is meant for one line of the log.
+MAX_TEXT_CHARS = 2000
 # How long a process may take to read, or to send, an order that does not fit the socket's buffer.
 ORDER_TIMEOUT_S = 30.0
 
@@ -102,6 +106,9 @@ class Channel:
         is_open = self._read_available()
         *lines, self._received = self._received.split(b"\n")
         messages = [message for line in lines if (message := decode(line)) is not None]
+        if len(self._received) >= MAX_UNSENT_BYTES:
+            logger.error("Message of a worker does not end: %.100r", self._received)
+            self._received = b""
         return messages if is_open or messages else None
 
     def wait(self, timeout_s: float | None = None) -> bool:
@@ -203,7 +210,7 @@ class Channel:
             if not data:
                 return False
             self._received += data
-            if len(data) < READ_BYTES:
+            if len(data) < READ_BYTES or len(self._received) >= MAX_UNSENT_BYTES:
                 return True
 
     def _send_pickle(self, data: bytes) -> None:
@@ -237,12 +244,28 @@ class Channel:
 
 
 def decode(line: bytes) -> dict[str, Any] | None:
-    """The message in *line*; None for what is none, which is logged."""
+    """The message in *line*; None for what is none, which is logged.
+
+    Its texts can be logged as they are: an application may have had a part in them.
+    """
     try:
         message = json.loads(line)
-    except ValueError:
+    # What is nested without end is a RecursionError.
+    except (ValueError, RecursionError):
         message = None
     if isinstance(message, dict):
-        return message
+        return {escape_text(key): clean(value) for key, value in message.items()}
     logger.error("Not a message between supervisor and worker: %.100r", line)
     return None
+
+
+def clean(value: Any) -> Any:
+    """*value* of a message, with each text in it escaped, and cut if it is long."""
+    if isinstance(value, str):
+        text = value if len(value) <= MAX_TEXT_CHARS else f"{value[:MAX_TEXT_CHARS]}..."
+        return escape_text(text)
+    if isinstance(value, list):
+        return [clean(str(each)) for each in value]
+    if isinstance(value, dict):
+        return clean(str(value))
+    return value

@@ -176,7 +176,7 @@ class Crew:
         )
         mate: Mate | None
         if config.preload:
-            mate = self._fork(make_order)
+            mate = self._fork(make_order, place)
         else:
             mate = self._spawn(make_order, list_fds(listeners, spread_fd))
         if mate is None:
@@ -219,7 +219,8 @@ class Crew:
     def _note_report(self, worker: PoolWorker, message: dict[str, Any]) -> None:
         for question in self._questions:
             if question.worker is worker:
-                question.requests = [str(each) for each in message.get("requests", ())]
+                requests = message.get("requests")
+                question.requests = requests if isinstance(requests, list) else []
 
     def _log_answer(self, question: Question) -> None:
         worker = question.worker
@@ -236,11 +237,12 @@ class Crew:
 
     # --- processes --------------------------------------------------------------------------------
 
-    def _fork(self, make_order: Callable[..., WorkerOrder]) -> Mate:
+    def _fork(self, make_order: Callable[..., WorkerOrder], place: int) -> Mate:
         stacks = StackFile()
         try:
             order = make_order(stacks_fd=stacks.fd)
-            return Mate(WorkerProcess.fork(order, self.app, leave=self._leave), stacks)
+            leave = partial(self._leave, place)
+            return Mate(WorkerProcess.fork(order, self.app, leave=leave), stacks)
         except BaseException:
             stacks.close()
             raise
@@ -294,8 +296,10 @@ class Crew:
             # Its end was seen before.
             pass
 
-    def _leave(self) -> None:
-        """In a forked worker: close what would hide the supervisor's end from its fellows."""
+    def _leave(self, place: int) -> None:
+        """In a forked worker at *place*: close what is other workers', or the supervisor's."""
+        # Or they would not see the supervisor's end.
         for mate in self._mates.values():
             mate.process.channel.close()
+        self._listeners.keep_for_worker(place)
         self._selector.close()

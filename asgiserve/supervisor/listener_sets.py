@@ -72,6 +72,17 @@ class ListenerSets:
             for listener in self._sets.pop(place):
                 listener.close()
 
+    def keep_for_worker(self, place: int) -> None:
+        """In a forked worker at *place*: close the sockets that others have.
+
+        A socket that nobody accepts at would get its share of connections as long as it is open.
+        """
+        own = self._sets[place if self._config.reuse_port else 0]
+        for listeners in self._sets.values():
+            if listeners is not own:
+                for listener in listeners:
+                    listener.sock.close()
+
     def describe(self) -> list[list[dict[str, Any]]]:
         """The sockets, for a supervisor that inherits their file descriptors."""
         return [

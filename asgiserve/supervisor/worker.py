@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import faulthandler
 import importlib
+import os
 import signal
 import sys
 import traceback
@@ -24,15 +25,13 @@ __all__ = ["fork_main", "main", "run_worker"]
 
 
 def main() -> int:
-    """Serve as the supervisor orders by the socket whose file descriptor is the argument.
+    """Serve as the supervisor orders by the socket whose file descriptor is the first argument.
 
     Returns:
         The exit status of the process.
     """
     catch_early_signals(is_worker=True)
-    from asgiserve.supervisor.channel import Channel
-
-    channel = Channel.from_fd(int(sys.argv[-1]))
+    channel = open_channel()
     try:
         import_server(channel, "spare worker")
     except EOFError:
@@ -47,16 +46,29 @@ def fork_main() -> int:
         The exit status of the process, be it that of all or a worker's.
     """
     catch_early_signals(is_worker=True)
-    from asgiserve.supervisor.channel import Channel
     from asgiserve.supervisor.fork_server import serve_forks
 
-    channel = Channel.from_fd(int(sys.argv[-1]))
+    channel = open_channel()
     try:
         import_server(channel, "fork server")
         channel, stacks_fd = serve_forks(channel)
     except EOFError:
         return FAILURE
     return serve_order(channel, stacks_fd)
+
+
+def open_channel() -> Channel:
+    """The channel to the supervisor.
+
+    Programs that the application will start inherit neither it nor what else the supervisor has
+    given, some of which the order may not even name.
+    """
+    from asgiserve.supervisor.channel import Channel
+
+    fds = [int(argument) for argument in sys.argv[1:]]
+    for fd in fds:
+        os.set_inheritable(fd, False)
+    return Channel.from_fd(fds[0])
 
 
 def serve_order(channel: Channel, stacks_fd: int | None = None) -> int:

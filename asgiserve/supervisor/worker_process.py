@@ -75,8 +75,7 @@ class WorkerProcess:
         ours, theirs = Channel.pair()
         try:
             with held_signals():
-                command = make_command(theirs.fileno(), entry)
-                child = SpawnedChild(command, [theirs.fileno(), *fds])
+                child = SpawnedChild([theirs.fileno(), *fds], entry)
         except BaseException:
             ours.close()
             raise
@@ -174,8 +173,8 @@ class WorkerProcess:
 class SpawnedChild:
     """A child with an interpreter of its own."""
 
-    def __init__(self, command: list[str], fds: list[int]) -> None:
-        self._process = subprocess.Popen(command, pass_fds=fds)
+    def __init__(self, fds: Sequence[int], entry: str) -> None:
+        self._process = subprocess.Popen(make_command(fds, entry), pass_fds=fds)
         self.pid = self._process.pid
 
     def poll(self) -> int | None:
@@ -204,13 +203,17 @@ class ForkedChild:
         return self._status
 
 
-def make_command(fd: int, entry: str) -> list[str]:
-    """The command line of a process that calls *entry*, and has *fd* as its end of the channel."""
+def make_command(fds: Sequence[int], entry: str) -> list[str]:
+    """The command line of a process that calls *entry*.
+
+    Args:
+        fds: all that it inherits; the first one is its end of the channel.
+    """
     folder = str(Path(__file__).resolve().parents[2])
     code = BOOTSTRAP.format(folder=folder, entry=entry)
     # Private, but what multiprocessing uses as well: -X, -W, -O and their like.
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-    return [sys.executable, *flags, "-P", "-c", code, str(fd)]
+    return [sys.executable, *flags, "-P", "-c", code, *map(str, fds)]
 
 
 def end_child(

@@ -45,7 +45,7 @@ class RealWorker:
         fds = [theirs.fileno(), self.listener.fileno(), self.stacks.fileno()]
         with self.log_path.open("wb") as log, held_signals():
             self.process = subprocess.Popen(
-                make_command(theirs.fileno(), "main"),
+                make_command(fds, "main"),
                 cwd=work_dir,
                 env=self._environment(column),
                 stdin=subprocess.DEVNULL,

@@ -11,7 +11,7 @@ import pytest
 
 from asgiserve.config import Config
 from asgiserve.errors import ConfigError
-from asgiserve.supervisor.channel import MAX_UNSENT_BYTES, Channel
+from asgiserve.supervisor.channel import MAX_TEXT_CHARS, MAX_UNSENT_BYTES, Channel
 from asgiserve.supervisor.order import ListenerOrder, WorkerOrder
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no supervisor on Windows")
@@ -34,8 +34,8 @@ def test_message_arrives(channels):
     ours, theirs = channels
     assert theirs.receive() == []
     ours.send({"order": "stop"})
-    ours.send({"order": "förce\n"})
-    assert theirs.receive() == [{"order": "stop"}, {"order": "förce\n"}]
+    ours.send({"order": "förce"})
+    assert theirs.receive() == [{"order": "stop"}, {"order": "förce"}]
     assert theirs.receive() == []
 
 
@@ -183,3 +183,37 @@ def test_wait_says_whether_something_is_there(channels):
     theirs.receive()
     ours.close()
     assert theirs.wait(None)
+
+
+def test_texts_of_a_message_can_be_logged_as_they_are(channels):
+    ours, theirs = channels
+    ours.send({"reason": "a\n\x1b[2J\ud800ö", "requests": ["b\r", 1], "of": {"c": "\n"}, "n": 1})
+    assert theirs.receive() == [
+        {
+            "reason": r"a\x0a\x1b[2J\ud800ö",
+            "requests": [r"b\x0d", "1"],
+            "of": r"{'c': '\n'}",
+            "n": 1,
+        }
+    ]
+
+
+def test_long_text_of_a_message_is_cut(channels):
+    ours, theirs = channels
+    ours.send({"reason": "a" * (MAX_TEXT_CHARS + 1)})
+    assert theirs.receive() == [{"reason": "a" * MAX_TEXT_CHARS + "..."}]
+
+
+def test_message_without_end_is_dropped_and_logged(channels, caplog):
+    ours, theirs = channels
+    sock = socket.socket(fileno=os.dup(ours.fileno()))
+    received = 0
+    with sock:
+        while "does not end" not in caplog.text:
+            received += sock.send(b"[" * 65536)
+            assert theirs.receive() == []
+            assert received <= 2 * MAX_UNSENT_BYTES
+        sock.send(b"[" * 65536 + b"\n")
+    ours.send({"order": "stop"})
+    assert theirs.receive() == [{"order": "stop"}]
+    assert "Not a message" in caplog.text, "nested without end, too"

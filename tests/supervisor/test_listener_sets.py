@@ -67,6 +67,26 @@ def test_sockets_of_places_that_are_gone_are_closed(open_sets):
 
 
 @needs_reuse_port
+@pytest.mark.parametrize("place", [0, 1])
+def test_forked_worker_keeps_its_own_sockets_alone(open_sets, place):
+    sets = open_sets(reuse_port=True)
+    fds = [sets.order_for(place)[0].fd for place in range(3)]
+    sets.keep_for_worker(place)
+    for other, fd in enumerate(fds):
+        if other == place:
+            os.fstat(fd)
+        else:
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                os.fstat(fd)
+
+
+def test_forked_worker_keeps_the_sockets_that_all_share(open_sets):
+    sets = open_sets()
+    sets.keep_for_worker(1)
+    os.fstat(sets.fds[0])
+
+
+@needs_reuse_port
 def test_unix_socket_is_shared_although_ports_are_not(open_sets, tmp_path):
     path = tmp_path / "s"
     sets = open_sets(bind=[f"unix:{path}"], reuse_port=True)
