@@ -11,10 +11,10 @@ from cpython.unicode cimport PyUnicode_CheckExact
 from asgiserve._speedups.ready cimport NOTHING, Failed, ReadyEvent
 
 import asyncio
-import sys
 from asyncio import CancelledError
 from types import CoroutineType
 
+from asgiserve.asgi.eager_start import can_start_eagerly
 from asgiserve.asgi.waits import send_later, wait_writable
 from asgiserve.errors import AppError, ClientDisconnected
 
@@ -50,7 +50,7 @@ cdef class TaskStarter:
     def __init__(self, loop, task_context):
         self._loop = loop
         self._task_context = task_context
-        self._is_eager = sys.version_info >= (3, 12) and loop.get_task_factory() is None
+        self._is_eager = can_start_eagerly(loop)
         # What each EventWait needs: a method that was looked up already, and the result of a wait.
         self._get_loop = self._give_loop
         self._done = asyncio.Future(loop=loop)

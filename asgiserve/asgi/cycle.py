@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Coroutine
 from types import CoroutineType
 from typing import Any
 
+from asgiserve.asgi.eager_start import can_start_eagerly
 from asgiserve.asgi.ready import NOTHING, Failed, ReadyEvent
 from asgiserve.asgi.waits import Waiters, receive_later, send_later, wait_writable
 from asgiserve.errors import AppError, ClientDisconnected
@@ -23,8 +24,7 @@ __all__ = ["Cycle", "TaskStarter", "as_bytes", "as_dict", "as_text", "take_kind"
 class TaskStarter:
     """Starts the tasks of applications, each in a copy of one ``contextvars.Context``.
 
-    A task runs up to its first wait at once: from Python 3.12 on, unless the host program has set a
-    task factory.
+    A task runs up to its first wait at once, from Python 3.12 on, if `can_start_eagerly`.
 
     Args:
         loop: the loop of the tasks.
@@ -36,7 +36,7 @@ class TaskStarter:
     def __init__(self, loop: asyncio.AbstractEventLoop, task_context: contextvars.Context) -> None:
         self._loop = loop
         self._task_context = task_context
-        self._is_eager = loop.get_task_factory() is None
+        self._is_eager = can_start_eagerly(loop)
 
     def start(self, call: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run *call* in a task; it may be done when this returns."""
