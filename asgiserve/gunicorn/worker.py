@@ -20,7 +20,7 @@ from asgiserve.errors import ConfigError, StartupError
 from asgiserve.gunicorn.log import log_as_gunicorn
 from asgiserve.gunicorn.settings import find_unused, read_settings
 from asgiserve.options import ADDRESS, PROCESSES, RELOAD
-from asgiserve.server.event_loop import choose_loop_factory
+from asgiserve.server.event_loop import open_runner
 from asgiserve.server.in_flight import describe_requests
 from asgiserve.server.listener import Listener
 from asgiserve.server.server import Server
@@ -154,7 +154,7 @@ class Worker(base.Worker):  # type: ignore[misc]
             if config.log_config is None:
                 log_as_gunicorn(self.log)
             self._server = server = GunicornServer(config)
-            with asyncio.Runner(loop_factory=choose_loop_factory(config)) as runner:
+            with open_runner(config) as runner:
                 runner.run(self._serve(server))
         except (ConfigError, StartupError) as error:
             self.log.error("%s", error)

@@ -29,8 +29,12 @@ class RareLog:
         self._next_s = 0.0
         self._left_out = 0
 
-    def write(self, message: str, *arguments: object) -> None:
-        """Log *message*, unless a line was written a moment ago."""
+    def write(self, message: str, *arguments: object, error: BaseException | None = None) -> None:
+        """Log *message*, unless a line was written a moment ago.
+
+        Args:
+            error: its traceback follows the line.
+        """
         now_s = self._clock()
         if now_s < self._next_s:
             self._left_out += 1
@@ -40,4 +44,4 @@ class RareLog:
             message += " (and %d more such events since the line before)"
             arguments += (self._left_out,)
             self._left_out = 0
-        self._logger.log(self._level, message, *arguments)
+        self._logger.log(self._level, message, *arguments, exc_info=error)

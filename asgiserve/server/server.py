@@ -28,7 +28,7 @@ from asgiserve.server.acceptor import Acceptor
 from asgiserve.server.access_log import make_access_log
 from asgiserve.server.app_loader import load_app
 from asgiserve.server.draining import drain
-from asgiserve.server.event_loop import choose_loop_factory
+from asgiserve.server.event_loop import open_runner
 from asgiserve.server.exit_guard import guard_exit
 from asgiserve.server.introduction import describe_addresses, introduce
 from asgiserve.server.listener import Listener
@@ -143,7 +143,7 @@ class Server:
         open_standard_files()
         self._keeps_signals = True
         try:
-            with asyncio.Runner(loop_factory=choose_loop_factory(self.config)) as runner:
+            with open_runner(self.config) as runner:
                 runner.run(self.serve(sockets))
         except KeyboardInterrupt:
             # It came while the loop was set up or closed: a stop like any other.

@@ -141,9 +141,7 @@ def run_worker(order: WorkerOrder, channel: Channel, app: Any = None) -> int:
 
 def serve(order: WorkerOrder, channel: Channel, app: Any) -> int:
     """Make the server of *order* and run it; the exit status."""
-    import asyncio
-
-    from asgiserve.server.event_loop import choose_loop_factory
+    from asgiserve.server.event_loop import open_runner
     from asgiserve.server.process_title import set_process_title
     from asgiserve.supervisor.watch_thread import WatchThread
     from asgiserve.supervisor.worker_server import WorkerServer, open_listeners
@@ -151,7 +149,7 @@ def serve(order: WorkerOrder, channel: Channel, app: Any) -> int:
     set_process_title(f"worker {order.slot + 1}", order.config)
     server = WorkerServer(order, channel, app)
     WatchThread(channel, server).start()
-    with asyncio.Runner(loop_factory=choose_loop_factory(order.config)) as runner:
+    with open_runner(order.config) as runner:
         runner.run(server.serve(open_listeners(order)))
     return server.exit_status
 
