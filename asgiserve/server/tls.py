@@ -97,7 +97,7 @@ class TlsSettings:
         self._next_report_s = now_s + REPORT_INTERVAL_S
         others = f" (as {self._plain_count - 1} others did)" if self._plain_count > 1 else ""
         self._plain_count = 0
-        logger.warning("%s - sent plain HTTP to a port that speaks TLS%s", client, others)
+        logger.info("%s - sent plain HTTP to a port that speaks TLS%s", client, others)
 
     def _look(self) -> list[FileState]:
         return [state_of(path) for path in self._maker.paths]

@@ -46,7 +46,7 @@ def test_plain_http_gets_an_answer_and_a_line_in_the_log(start_server, stack, fi
         assert b"https" in answer.body
         assert plain.read_to_end() == b""
         host, port = plain.socket.getsockname()
-    server.wait_for_log(rf"WARNING:.* {host}:{port} - sent plain HTTP to a port that speaks TLS")
+    server.wait_for_log(rf"INFO:.* {host}:{port} - sent plain HTTP to a port that speaks TLS")
     with RawClient(server.address) as plain:
         assert plain.get("/").status == 400
     with TlsClient(server, authority.client_context()) as client:

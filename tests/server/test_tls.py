@@ -328,6 +328,7 @@ async def test_broken_file_is_reported_once_while_it_stays_so(make_tls, files, c
 
 
 def test_plain_http_is_reported_now_and_then(make_tls, caplog):
+    caplog.set_level(logging.INFO, "asgiserve.error")
     tls = make_tls()
     for number in range(3):
         tls.report_plain(f"192.0.2.{number}:1")
