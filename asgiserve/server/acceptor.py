@@ -14,6 +14,7 @@ from asgiserve.errors import PeerError, StartupError
 from asgiserve.server.accept_loop import AcceptLoop
 from asgiserve.server.listener import Listener
 from asgiserve.server.proxy_protocol import ProxyProtocol
+from asgiserve.server.transport_loop import TransportLoop
 from asgiserve.server.transports import connect_plain, create_server, start_tls
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Acceptor:
         self._worker = worker
         self._listeners = listeners
         self._tls = tls
+        self._transport_loop = TransportLoop(worker.loop)
         self._proxy_protocol = ProxyProtocol(config) if config.proxy_protocol else None
         self._make_connection = partial(http1_connection.Http1Connection, worker)
         # A handshake and a header are waited for with time-outs, which need a task.
@@ -163,7 +165,7 @@ class Acceptor:
             await connect_plain(loop, make_connection, sock)
             return
         client = address_text(addresses.client, addresses.server)
-        await start_tls(loop, make_connection, sock, client, self._tls)
+        await start_tls(self._transport_loop, make_connection, sock, client, self._tls)
 
     def _advance(
         self, opening: Coroutine[Any, None, None], waiter: asyncio.Future[None] | None = None

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from asgiserve.server.transport_loop import TransportLoop
+
 if TYPE_CHECKING:
     from asgiserve.server.tls import TlsSettings
 
@@ -21,6 +23,7 @@ __all__ = ["connect_plain", "create_server", "start_tls"]
 logger = logging.getLogger("asgiserve.error")
 
 Factory: TypeAlias = Callable[[], asyncio.Protocol]
+Loop: TypeAlias = asyncio.AbstractEventLoop | TransportLoop
 
 # A TLS connection begins with a record of this type (RFC 8446 section 5.1).
 HANDSHAKE_RECORD = b"\x16"
@@ -34,9 +37,6 @@ READ_BYTES = 65536
 # How long a client may go on sending before its socket is closed, which could reset it and so take
 # the answer away from it.
 LINGER_S = 2.0
-
-# A connection sees by itself whether its peer still reads, if its transport tells what is unsent.
-WATCHED_SHUTDOWN_TIMEOUT_S = 24 * 3600.0
 
 # Enough for four records of the largest size (RFC 8446 section 5.2) in either direction; aiofastnet
 # would take four times as much for each connection.
@@ -75,7 +75,7 @@ async def connect_plain(
 
 
 async def start_tls(
-    loop: asyncio.AbstractEventLoop,
+    loop: TransportLoop,
     factory: Factory,
     sock: socket.socket,
     client: str,
@@ -86,6 +86,7 @@ async def start_tls(
     What a peer does wrong is logged, never raised.
 
     Args:
+        loop: around the one that runs this.
         sock: accepted and non-blocking; owned by this from now on.
         client: what the log calls the peer.
     """
@@ -109,7 +110,7 @@ async def start_tls(
 
 
 async def connect(
-    loop: asyncio.AbstractEventLoop, factory: Factory, sock: socket.socket, tls: TlsSettings
+    loop: TransportLoop, factory: Factory, sock: socket.socket, tls: TlsSettings
 ) -> None:
     """Shake hands, and connect the protocol.
 
@@ -117,27 +118,33 @@ async def connect(
         OSError: the handshake has failed; the socket is closed.
     """
     aiofastnet = import_aiofastnet()
-    # Its transports hold OpenSSL's connections without Python's objects around them, which a
-    # function that OpenSSL calls back would be given: the process would crash.
-    if aiofastnet is None or not tls.is_bare:
-        await loop.connect_accepted_socket(
+    try:
+        # Its transports hold OpenSSL's connections without Python's objects around them, which a
+        # function that OpenSSL calls back would be given: the process would crash.
+        if aiofastnet is None or not tls.is_bare:
+            await loop.connect_accepted_socket(
+                factory,
+                sock,
+                ssl=tls.context,
+                ssl_handshake_timeout=tls.handshake_timeout_s,
+                ssl_shutdown_timeout=tls.shutdown_timeout_s,
+            )
+            return
+        await aiofastnet.connect_accepted_socket(
+            loop,
             factory,
             sock,
             ssl=tls.context,
             ssl_handshake_timeout=tls.handshake_timeout_s,
             ssl_shutdown_timeout=tls.shutdown_timeout_s,
+            ssl_incoming_bio_size=BIO_BYTES,
+            ssl_outgoing_bio_size=BIO_BYTES,
         )
-        return
-    await aiofastnet.connect_accepted_socket(
-        loop,
-        factory,
-        sock,
-        ssl=tls.context,
-        ssl_handshake_timeout=tls.handshake_timeout_s,
-        ssl_shutdown_timeout=WATCHED_SHUTDOWN_TIMEOUT_S,
-        ssl_incoming_bio_size=BIO_BYTES,
-        ssl_outgoing_bio_size=BIO_BYTES,
-    )
+    except OSError as exc:
+        # The transport keeps the error, and the traceback the transport: both would stay until the
+        # garbage collector comes, with BIO_BYTES twice.
+        exc.__traceback__ = None
+        raise
 
 
 @cache
@@ -150,7 +157,7 @@ def import_aiofastnet() -> Any:
     return aiofastnet if aiofastnet.OPENSSL_DYN_LIBS is not None else None
 
 
-async def peek(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> bytes:
+async def peek(loop: Loop, sock: socket.socket) -> bytes:
     """The first byte that the peer sends, which stays where it is; empty when it ends."""
     while True:
         try:
@@ -159,7 +166,7 @@ async def peek(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> bytes:
             await wait_readable(loop, sock)
 
 
-async def wait_readable(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+async def wait_readable(loop: Loop, sock: socket.socket) -> None:
     """Wait until *sock* has something to read, or its peer has ended."""
     readable = asyncio.Event()
     loop.add_reader(sock.fileno(), readable.set)
@@ -170,7 +177,7 @@ async def wait_readable(loop: asyncio.AbstractEventLoop, sock: socket.socket) ->
 
 
 async def refuse_plain(
-    loop: asyncio.AbstractEventLoop, sock: socket.socket, client: str, tls: TlsSettings
+    loop: TransportLoop, sock: socket.socket, client: str, tls: TlsSettings
 ) -> None:
     """Answer a client that speaks HTTP, in the only language that it understands here."""
     if not (await loop.sock_recv(sock, READ_BYTES))[:1].isalpha():

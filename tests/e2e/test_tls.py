@@ -4,15 +4,21 @@ import ast
 import asyncio
 import hashlib
 import os
+import re
 import shutil
+import signal
 import ssl
 import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
 from websockets.asyncio.client import connect as connect_websocket
 
 from tests.certificates import Authority
+from tests.ws_peer import TEXT, client_frame, handshake
 
 from .raw_client import RawClient
 from .tls_clients import STACKS, TlsClient, run_s_client, scope_of, serve, stack_of
@@ -22,6 +28,10 @@ needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is no
 needs_openssl = pytest.mark.skipif(
     shutil.which("openssl") is None, reason="openssl is not installed"
 )
+needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+# Long enough for a loaded machine, but shorter than any time-out of the server.
+AT_ONCE_S = 4.0
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +234,62 @@ def test_application_learns_that_its_client_has_left(server, authority, end):
     wait_until(
         lambda: "ClientDisconnected" in journal_of(server, authority, case), "the application"
     )
+
+
+# Clients that are gone, data and all, before the server looks.
+
+
+@contextmanager
+def frozen(server):
+    """The server does not run, while its kernel takes what clients send."""
+    state = Path(f"/proc/{server.pid}/stat")
+    server.send_signal(signal.SIGSTOP)
+    try:
+        wait_until(lambda: ") T " in state.read_text(), "the server to stop")
+        yield
+    finally:
+        server.send_signal(signal.SIGCONT)
+
+
+@needs_proc
+def test_reset_right_behind_data_is_noticed_at_once_at_every_stage(server, authority):
+    case = os.urandom(4).hex()
+    head = f"/long_poll?case={case}-{{}} HTTP/1.1\r\nhost: a\r\n"
+    websocket = handshake(f"/echo?case={case}-websocket")
+    message = client_frame(TEXT, b"hello")
+    # What is sent before the server stops, and while it does not run.
+    requests = [
+        (b"", f"GET {head.format('poll')}\r\n".encode()),
+        (b"", f"POST {head.format('upload')}content-length: 9\r\n\r\n1".encode()),
+        (b"", websocket),
+        (websocket, message),
+        (b"", b"GET /half"),
+    ]
+    # What the event loop opens once and keeps is open now.
+    assert journal_of(server, authority, case) == []
+    before = settled(server.open_files)
+    clients = [TlsClient(server, authority.client_context()) for _ in requests]
+    strangers = [RawClient(server.address) for _ in range(10)]
+    for client, (early, _) in zip(clients, requests, strict=True):
+        client.send(early)
+        if early:
+            client.read_until(b"\r\n\r\n")
+    with frozen(server):
+        for client, (_, late) in zip(clients, requests, strict=True):
+            client.send(late)
+            client.reset()
+        for number, stranger in enumerate(strangers):
+            # The beginning of a handshake.
+            stranger.send(b"\x16\x03\x01\x02\x00\x01\x00"[: 5 + 2 * (number % 2)])
+            stranger.close() if number < 5 else stranger.reset()
+    wait_until(lambda: server.open_files() <= before, "files to be closed", deadline_s=AT_ONCE_S)
+
+    def journal(name):
+        return journal_of(server, authority, f"{case}-{name}")
+
+    assert journal("poll") == ["waiting", "http.disconnect", "OSError from send"]
+    assert journal("websocket") == [[1006, ""], [1006, ""]]
+    assert not re.search("ERROR|WARNING", server.log_since_mark())
 
 
 # Clients that are none.
