@@ -52,6 +52,7 @@ cdef class WriteGate:
     cpdef object flush(self)
     cdef bytes _send(self, bytes data)
     cpdef bint must_wait(self) noexcept
+    cpdef object fail(self, error)
     cpdef object close(self)
     cpdef object open(self)
     cpdef object resume(self)

@@ -112,7 +112,10 @@ cdef class WriteBatch:
         cdef WriteGate gate
         self._gates = []
         for gate in gates:
-            gate.flush()
+            try:
+                gate.flush()
+            except Exception as error:
+                gate.fail(error)
         return 0
 
 
@@ -225,6 +228,14 @@ cdef class WriteGate:
             return None
         # An error comes again when the transport writes, and it knows what to do.
         return data[sent_bytes:] if sent_bytes > 0 else data
+
+    cpdef object fail(self, error):
+        """Give the connection up: *error* is reported, and nobody can write any more."""
+        transport = self._transport
+        self._batch.loop.call_exception_handler(
+            {"message": "Writing failed", "exception": error, "transport": transport}
+        )
+        transport.abort()
 
     cpdef object close(self):
         """The transport has called ``pause_writing``."""

@@ -126,7 +126,10 @@ class WriteBatch:
     def _flush(self) -> None:
         gates, self._gates = self._gates, []
         for gate in gates:
-            gate.flush()
+            try:
+                gate.flush()
+            except Exception as error:  # noqa: BLE001 - it is reported
+                gate.fail(error)
 
 
 class WriteGate:
@@ -213,6 +216,14 @@ class WriteGate:
         self.is_torn = self._transport.is_closing()
         if not self.is_torn:
             self._transport.write(data)
+
+    def fail(self, error: Exception) -> None:
+        """Give the connection up: *error* is reported, and nobody can write any more."""
+        transport = self._transport
+        self._batch.loop.call_exception_handler(
+            {"message": "Writing failed", "exception": error, "transport": transport}
+        )
+        transport.abort()
 
     def close(self) -> None:
         """The transport has called ``pause_writing``."""

@@ -72,10 +72,21 @@ class TimeoutTicker:
         while due:
             connection = due.pop()
             if connection in worker.connections:
-                connection.on_tick()
+                try:
+                    connection.on_tick()
+                except Exception as error:  # noqa: BLE001 - it is reported
+                    self._give_up(connection, error)
             if self._clock() > end_s:
                 self._next_turn = worker.loop.call_soon(self._tell)
                 return
+
+    def _give_up(self, connection: Any, error: Exception) -> None:
+        """Report *error* and drop *connection*, which would fail again with each tick."""
+        self._worker.connections.discard(connection)
+        self._worker.loop.call_exception_handler(
+            {"message": "A time-out failed", "exception": error, "connection": connection}
+        )
+        connection.abort()
 
     def _on_timer(self) -> None:
         # Set the next one first: an exception in a tick must not end all time-outs.

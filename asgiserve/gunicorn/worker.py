@@ -36,6 +36,8 @@ GUNICORN_OPTIONS = {"app", "app_dir", "env_file", "factory"} | {
 ABORTED = 1
 # The master looks at the signs of life of its workers once a second.
 MAX_NOTIFY_INTERVAL_S = 1.0
+# The most that gunicorn writes before the event loop comes to it, and more.
+PIPE_BYTES = 4096
 
 
 class Aborted(BaseException):
@@ -166,7 +168,7 @@ class Worker(base.Worker):  # type: ignore[misc]
         loop = asyncio.get_running_loop()
         self._give_sign(loop)
         # The reloader, in its thread, writes here when a file has changed.
-        loop.add_reader(self.PIPE[0], self._look)
+        loop.add_reader(self.PIPE[0], self._hear)
         try:
             await server.serve([Listener(each.sock) for each in self.sockets])
         finally:
@@ -182,6 +184,11 @@ class Worker(base.Worker):  # type: ignore[misc]
         if self.alive and self.ppid != os.getppid():
             self.log.info("The master is gone, shutting down: %s", self)
             self.alive = False
+        self._look()
+
+    def _hear(self) -> None:
+        """Take what was written to the pipe: the event loop would call this again at once."""
+        os.read(self.PIPE[0], PIPE_BYTES)
         self._look()
 
     def _look(self) -> None:

@@ -114,6 +114,7 @@ class AcceptLoop:
         # How many to take of what the others have left, after a rest.
         self._leftovers = 1
         self._errors = RareLog(logger, logging.ERROR)
+        self._failures = RareLog(logger, logging.ERROR)
         self._fullness = RareLog(logger, logging.WARNING)
 
     def start(self) -> None:
@@ -156,6 +157,12 @@ class AcceptLoop:
             self._timer = self._loop.call_later(retry_s, self._look_again)
 
     def _on_readable(self, listener: Listener) -> None:
+        try:
+            self._take_some(listener)
+        except Exception as error:  # noqa: BLE001 - it is logged
+            self._rest_after(error)
+
+    def _take_some(self, listener: Listener) -> None:
         # Another listener, before this one in the same turn, may have had the last one allowed.
         if self.watch is not Watch.OPEN:
             return
@@ -171,11 +178,19 @@ class AcceptLoop:
 
     def _look_again(self) -> None:
         """The pause is over: watch the sockets again, or go on with it."""
-        if self._is_full():
-            self._wait_for_room()
-            return
-        if self.watch is not Watch.RESTING or not self._rests_on():
-            self._enter(Watch.OPEN)
+        try:
+            if self._is_full():
+                self._wait_for_room()
+            elif self.watch is not Watch.RESTING or not self._rests_on():
+                self._enter(Watch.OPEN)
+        except Exception as error:  # noqa: BLE001 - it is logged
+            self._rest_after(error)
+
+    def _rest_after(self, error: Exception) -> None:
+        """Log *error*, and look again later: the event loop would come back to it at once."""
+        self._failures.write("Accepting connections failed: %r", error, error=error)
+        if self.watch is not Watch.CLOSED:
+            self._enter(Watch.STARVED, STARVED_RETRY_S)
 
     def _rests_on(self) -> bool:
         """Take some of what the others have left; False when they have left nothing, or should."""

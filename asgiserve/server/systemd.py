@@ -183,8 +183,9 @@ class WatchdogTimer:
 
     def start(self) -> None:
         """Tell it now, and every interval from now on."""
-        notify_watchdog()
+        # Set the next one first: an exception must not end the signs of life.
         self._timer = self._loop.call_later(self._interval_s, self.start)
+        notify_watchdog()
 
     def stop(self) -> None:
         """Tell it no more."""

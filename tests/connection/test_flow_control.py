@@ -19,6 +19,7 @@ class Transport:
         self.socket = None
         self.is_lost = False
         self.unsent_bytes = 0
+        self.error = None
 
     def is_closing(self):
         return self.is_lost
@@ -29,7 +30,12 @@ class Transport:
     def resume_reading(self):
         self.calls.append("resume")
 
+    def abort(self):
+        self.is_lost = True
+
     def write(self, data):
+        if self.error is not None:
+            raise self.error
         self.calls.append(data)
 
     def writelines(self, pieces):
@@ -283,6 +289,20 @@ def test_batch_writes_nothing_to_a_lost_transport(impl, gate, batch, loop, trans
     loop.run_until_idle()
     assert transport.calls == []
     assert other_transport.calls == [b"b"]
+
+
+def test_batch_goes_on_behind_a_gate_that_fails(impl, gate, batch, loop, transport):
+    make_busy(loop, batch)
+    broken, other = transport, Transport()
+    second_gate = impl.flow_control.WriteGate(batch)
+    second_gate.attach(other)
+    gate.write(b"lost")
+    second_gate.write(b"sent")
+    broken.error = RuntimeError("broken")
+    loop.run_until_idle()
+    assert other.calls == [b"sent"]
+    assert broken.is_lost
+    assert [str(each["exception"]) for each in loop.errors] == ["broken"]
 
 
 def test_several_pieces_come_behind_what_was_kept(gate, batch, loop, transport):

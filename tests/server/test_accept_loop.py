@@ -36,7 +36,7 @@ class FailingListener(Listener):
     def __init__(self) -> None:
         sock = open_tcp(socket.AF_INET, ("127.0.0.1", 0), is_shared=False)
         super().__init__(sock, "http://127.0.0.1")
-        self.failures: list[OSError] = []
+        self.failures: list[Exception] = []
         self.listen(200)
 
     def accept(self) -> tuple[socket.socket, Any]:
@@ -107,8 +107,7 @@ class Site:
 
     def fail(self, *numbers: int) -> None:
         """Let the next calls of accept() fail."""
-        failures = [OSError(number, errno.errorcode[number]) for number in numbers]
-        self.listeners[0].failures += failures
+        self.listeners[0].failures += [OSError(each, errno.errorcode[each]) for each in numbers]
 
     def end_connections(self, count: int) -> None:
         """Let *count* connections end."""
@@ -235,6 +234,37 @@ def test_unknown_error_does_not_end_accepting(
     site.advance(STARVED_RETRY_S)
     assert len(site.taken) == 1
     assert len(caplog.records) == 1
+
+
+def test_error_of_the_servers_own_is_logged_once_and_does_not_end_accepting(
+    open_site: Callable[..., Site], caplog: pytest.LogCaptureFixture
+) -> None:
+    site = open_site()
+    site.listeners[0].failures += [ValueError("ours")] * 3
+    site.connect(1)
+    for failures_left in (2, 1, 0):
+        assert len(site.listeners[0].failures) == failures_left
+        site.advance(STARVED_RETRY_S)
+    assert len(site.taken) == 1
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    assert record.exc_info is not None
+
+
+def test_error_in_a_look_at_the_limit_does_not_end_accepting(
+    open_site: Callable[..., Site], caplog: pytest.LogCaptureFixture
+) -> None:
+    site = open_site(limit=1)
+    site.connect(2)
+    assert site.watch is Watch.FULL
+    already, site.already = site.already, "none"  # type: ignore[assignment]
+    site.advance(FULL_RETRY_S)
+    assert site.watch is Watch.STARVED
+    site.already = already
+    site.end_connections(1)
+    site.advance(STARVED_RETRY_S)
+    assert len(site.taken) == 1
+    assert len(caplog.records) == 2
 
 
 @pytest.mark.parametrize("number", [errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN])
