@@ -89,6 +89,13 @@ class Config(ProcessOptions, TlsOptions, UvicornOptions):
         APPLICATION,
         "How the application is called.",
     )
+    wsgi_underscore_headers: bool = option(
+        False,
+        kinds.SWITCH,
+        APPLICATION,
+        "Pass headers with an underscore in their name to a WSGI application, which cannot tell "
+        "X_User from X-User.",
+    )
     lifespan: str = option(
         "auto",
         choice("auto", "on", "off"),
@@ -434,6 +441,12 @@ def _check_conflicts(config: Config) -> None:
     if config.interface == "wsgi" and config.lifespan == "on":
         raise OptionError(
             "lifespan: a WSGI application has no lifespan to turn on", "lifespan", "interface"
+        )
+    if config.wsgi_underscore_headers and config.interface in ("asgi3", "asgi2"):
+        raise OptionError(
+            "wsgi_underscore_headers: has no effect without a WSGI application",
+            "wsgi_underscore_headers",
+            "interface",
         )
     _check_log_conflicts(config)
     apply_uvicorn_options(config, is_changed)

@@ -222,6 +222,10 @@ def test_unknown_option_is_a_config_error_that_suggests_a_known_one():
             "forwarded_fields: Forwarded (RFC 7239) has no port",
         ),
         ({"interface": "wsgi", "lifespan": "on"}, "lifespan: a WSGI application has no lifespan"),
+        (
+            {"interface": "asgi3", "wsgi_underscore_headers": True},
+            "wsgi_underscore_headers: has no effect without a WSGI application",
+        ),
     ],
 )
 def test_options_in_conflict_are_refused(options, message):

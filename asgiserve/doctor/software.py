@@ -44,7 +44,6 @@ class OptionalPackage(NamedTuple):
 OPTIONAL_PACKAGES = (
     OptionalPackage("watchfiles", "watchfiles", "reload", "reload without polling"),
     OptionalPackage("setproctitle", "setproctitle", "proctitle", "names of processes in ps, top"),
-    OptionalPackage("a2wsgi", "a2wsgi", "wsgi", "WSGI applications"),
     OptionalPackage("pyyaml", "yaml", "yaml", "logging configurations in YAML"),
     OptionalPackage("python-dotenv", "dotenv", "dotenv", "env_file"),
 )
@@ -200,8 +199,6 @@ def needed_modules(config: Config) -> dict[str, Level]:
     needed = {}
     if config.reload:
         needed["watchfiles"] = Level.ADVICE
-    if config.interface == "wsgi":
-        needed["a2wsgi"] = Level.BROKEN
     if config.env_file is not None:
         needed["dotenv"] = Level.BROKEN
     if isinstance(config.log_config, str) and config.log_config.endswith((".yaml", ".yml")):

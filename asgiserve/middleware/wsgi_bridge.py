@@ -1,65 +1,96 @@
-"""a2wsgi's middleware, made to end an application whose client has left.
+"""How the thread of a WSGI application has the event loop act: by way of its request's task.
 
-The application runs in a thread and hands its messages over to a task that sends them. In a2wsgi
-alone that task ends when a send fails, and the thread waits for it for ever: a few downloads that
-are broken off, and no thread is left. Importing this needs a2wsgi, which is optional.
+``receive`` and ``send`` are called and awaited in that task, nowhere else.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from a2wsgi.wsgi import WSGIMiddleware, WSGIResponder
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from typing import Any, NamedTuple
 
 from asgiserve.errors import ClientDisconnected
 
-__all__ = ["WsgiBridge"]
+__all__ = ["TaskCalls"]
 
 
-class WsgiBridge(WSGIMiddleware):
-    """An ASGI 3 application made of a WSGI application."""
+class Call(NamedTuple):
+    """One call that a thread waits for."""
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            await super().__call__(scope, receive, send)
-            return
-        responder = Responder(self.app, self.executor, self.send_queue_size)
-        await responder(scope, receive, send)
+    function: Callable[..., Awaitable[Any]]
+    arguments: tuple[Any, ...]
+    result: Future[Any]
 
 
-class Responder(WSGIResponder):
-    """One request; after a send that failed, the application's next one fails too.
+class TaskCalls:
+    """Calls that other threads want made in the task that made this.
 
-    So its iterable is closed, as PEP 3333 wants it when a client breaks off.
+    Once the task has left ``serve``, no thread is kept waiting: each call raises.
     """
 
-    _failure: Exception | None = None
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._has_news = asyncio.Event()
+        self._calls: deque[Call] = deque()
+        self._is_ended = False
+        # A call is either seen by the task or refused: without the lock one that is made at the
+        # very end of the task could be neither, and its thread would wait for ever.
+        self._lock = threading.Lock()
+        self._is_open = True
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await super().__call__(scope, receive, send)
-        if self._failure is not None:
-            raise self._failure
+    def call(self, function: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+        """Have the task await ``function(*arguments)``; give the result. Called by threads.
 
-    async def sender(self, send: Any) -> None:
-        """Send what the thread hands over, until all is sent or one message fails."""
+        Raises:
+            ClientDisconnected: the task has ended, or was cancelled.
+            Exception: what *function* raised.
+        """
+        result: Future[Any] = Future()
+        with self._lock:
+            if not self._is_open:
+                raise ClientDisconnected("the request is over")
+            self._calls.append(Call(function, arguments, result))
+            self._loop.call_soon_threadsafe(self._has_news.set)
         try:
-            await super().sender(send)
-        except Exception as exc:  # noqa: BLE001 - raised by __call__, or by send in the thread
-            self._give_up(exc)
-        except BaseException:
-            # Cancelled, as at the end of a stop that has lasted too long.
-            self._give_up(ClientDisconnected("the request was cancelled"))
-            raise
+            return result.result()
+        finally:
+            # An exception in it holds this frame, in a circle.
+            del result
 
-    def send(self, message: Any) -> None:
-        """Hand *message* over, from the application's thread."""
-        if self._failure is None:
-            super().send(message)
-        if self._failure is not None:
-            raise self._failure
+    def end(self) -> None:
+        """Have ``serve`` return. Called by any thread."""
+        with self._lock:
+            if self._is_open:
+                self._is_ended = True
+                self._loop.call_soon_threadsafe(self._has_news.set)
 
-    def _give_up(self, failure: Exception) -> None:
-        self._failure = failure
-        # The thread may wait for room.
-        while not self.send_queue.empty():
-            self.send_queue.get_nowait()
+    async def serve(self) -> None:
+        """Make the calls, until ``end``."""
+        try:
+            while not self._is_ended:
+                await self._has_news.wait()
+                self._has_news.clear()
+                while self._calls:
+                    await make_call(self._calls.popleft())
+        finally:
+            with self._lock:
+                self._is_open = False
+            for call in self._calls:
+                call.result.set_exception(ClientDisconnected("the request is over"))
+
+
+async def make_call(call: Call) -> None:
+    """Make *call*, and hand over what comes of it."""
+    try:
+        value = await call.function(*call.arguments)
+    except Exception as exc:  # noqa: BLE001 - raised in the thread
+        call.result.set_exception(exc)
+    except BaseException:
+        # Cancelled, as at the end of a stop that has lasted too long.
+        call.result.set_exception(ClientDisconnected("the request was cancelled"))
+        raise
+    else:
+        call.result.set_result(value)

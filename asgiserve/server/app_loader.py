@@ -18,7 +18,7 @@ from asgiserve.log_formatters import TRACE
 from asgiserve.middleware.asgi2 import ASGI2Adapter
 from asgiserve.middleware.message_log import MessageLog
 from asgiserve.middleware.proxy_headers import ProxyHeadersMiddleware
-from asgiserve.middleware.wsgi import adapt_wsgi
+from asgiserve.middleware.wsgi import WSGIAdapter
 
 if TYPE_CHECKING:
     from asgiserve.config import Config
@@ -60,7 +60,11 @@ def wrap_app(app: Any, name: str, config: Config) -> Any:
         if interface != "asgi3":
             logger.info("%s is taken for an application of interface %s", name, interface)
     if interface == "wsgi":
-        app = adapt_wsgi(app)
+        app = WSGIAdapter(
+            app,
+            keeps_underscores=config.wsgi_underscore_headers,
+            is_multiprocess=(config.workers or 1) > 1,
+        )
     elif interface == "asgi2":
         app = ASGI2Adapter(app)
     if logger.isEnabledFor(TRACE):

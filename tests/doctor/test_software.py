@@ -77,8 +77,6 @@ def test_missing_and_broken_tls_transports_are_told(hide, monkeypatch, is_broken
     [
         ("watchfiles", {}, Level.OPTIONAL),
         ("watchfiles", {"reload": True}, Level.ADVICE),
-        ("a2wsgi", {}, Level.OPTIONAL),
-        ("a2wsgi", {"interface": "wsgi"}, Level.BROKEN),
         ("dotenv", {"env_file": __file__}, Level.BROKEN),
         ("yaml", {"log_config": "log.yaml"}, Level.BROKEN),
         ("setproctitle", {}, Level.OPTIONAL),
@@ -99,8 +97,8 @@ def test_missing_package_matters_as_much_as_it_is_needed(hide, tmp_path, module,
 
 
 def test_package_that_cannot_be_imported_is_broken(hide):
-    hide("a2wsgi", is_broken=True)
-    (finding,) = [each for each in find_packages(Config(APP)) if each.subject == "a2wsgi"]
+    hide("watchfiles", is_broken=True)
+    (finding,) = [each for each in find_packages(Config(APP)) if each.subject == "watchfiles"]
     assert finding.level is Level.BROKEN
 
 

@@ -14,6 +14,8 @@ from asgiserve.config import Config
 from asgiserve.errors import ConfigError, StartupError
 from asgiserve.middleware.asgi2 import ASGI2Adapter
 from asgiserve.middleware.proxy_headers import ProxyHeadersMiddleware
+from asgiserve.middleware.wsgi import WSGIAdapter
+from asgiserve.server import app_loader
 from asgiserve.server.app_loader import check_env_file, detect_interface, load_app
 
 
@@ -302,10 +304,18 @@ def test_asgi2_application_is_adapted(caplog):
 
 
 def test_wsgi_application_is_adapted():
-    a2wsgi = pytest.importorskip("a2wsgi")
-    assert isinstance(load_app(Config(wsgi_function, proxy_headers=False)), a2wsgi.WSGIMiddleware)
+    assert isinstance(load_app(Config(wsgi_function, proxy_headers=False)), WSGIAdapter)
     app = load_app(Config(any_arguments, interface="wsgi", proxy_headers=False))
-    assert isinstance(app, a2wsgi.WSGIMiddleware)
+    assert isinstance(app, WSGIAdapter)
+
+
+@pytest.mark.parametrize("is_set", [False, True])
+def test_wsgi_application_is_told_of_options(monkeypatch, is_set):
+    given = {}
+    monkeypatch.setattr(app_loader, "WSGIAdapter", lambda app, **details: given.update(details))
+    options = {"wsgi_underscore_headers": True, "workers": 2} if is_set else {"workers": 1}
+    load_app(Config(wsgi_function, proxy_headers=False, **options))
+    assert given == {"keeps_underscores": is_set, "is_multiprocess": is_set}
 
 
 def test_interface_that_is_given_is_not_questioned():

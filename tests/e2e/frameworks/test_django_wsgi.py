@@ -6,8 +6,8 @@ from ..server_process import SITES_DIR
 from . import django_checks, site_checks
 from .packages import need
 
-need("django", "a2wsgi")
-pytestmark = pytest.mark.framework("Django (WSGI)", "Django", "a2wsgi")
+need("django")
+pytestmark = pytest.mark.framework("Django (WSGI)", "Django")
 
 
 @pytest.fixture(scope="module")

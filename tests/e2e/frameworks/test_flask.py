@@ -7,8 +7,8 @@ from ..server_process import SITES_DIR
 from . import site_checks
 from .packages import need
 
-need("flask", "a2wsgi")
-pytestmark = pytest.mark.framework("Flask (WSGI)", "Flask", "a2wsgi")
+need("flask")
+pytestmark = pytest.mark.framework("Flask (WSGI)", "Flask")
 
 
 @pytest.fixture(scope="module")
