@@ -85,8 +85,13 @@ def _to_binds(value: Any) -> tuple[str, ...]:
 def _to_hosts(value: Any) -> list[str]:
     hosts = [to_text(host) for host in split_items(value)]
     for host in hosts:
-        # A mistaken network would otherwise pass as the name of a socket, and trust nobody.
-        if "/" in host and not host.startswith("/"):
+        if host.startswith("/"):
+            continue
+        # What is mistaken here would otherwise pass as the name of a socket, and trust nobody: a
+        # network, or an address with a zone, which the addresses of peers do not have.
+        if ":" in host and "%" in host:
+            raise ValueError
+        if "/" in host:
             ip_network(host)
     return hosts
 
@@ -230,7 +235,7 @@ BINDS = Kind(
 )
 HOSTS = Kind(
     _to_hosts,
-    "a list of addresses, networks without host bits, socket paths or *",
+    "a list of addresses without a zone, networks without host bits, socket paths or *",
     "TEXT",
     separator=",",
 )

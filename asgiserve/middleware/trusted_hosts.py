@@ -33,6 +33,10 @@ class TrustedHosts(dict[str, bool | None]):
         if self._trusts_all:
             items = {"unix"}
         for item in items - {""}:
+            if "%" in item:
+                # `ipaddress` would leave the zone aside, and trust the address on every link.
+                self.names.add(item)
+                continue
             try:
                 # An address is a network that has no other; 10.0.0.5/8 can only mean 10.0.0.0/8.
                 self._networks.append(ipaddress.ip_network(item, strict=False))
@@ -50,6 +54,10 @@ class TrustedHosts(dict[str, bool | None]):
     def _judge(self, host: str) -> bool | None:
         if host in self.names:
             return True
+        # The zone of an IPv6 address belongs to the machine that names it, and `ipaddress` takes
+        # any text for one. Sockets give the addresses of peers without it.
+        if "%" in host:
+            return None
         try:
             address = ipaddress.ip_address(host)
         except ValueError:

@@ -108,6 +108,9 @@ async def test_trusted_peer_is_believed(trusted: Any, peer: str) -> None:
         ("10.0.0.0/8", "2001:db8::1"),
         ("testclient", "otherclient"),
         ("unix", "127.0.0.1"),
+        ("::1", "::1%evil"),
+        ("::1%evil", "::1"),
+        ("*", "::1%evil"),
         ("", "127.0.0.1"),
         ([], ""),
     ],
@@ -167,6 +170,11 @@ async def test_walk_passes_a_hop_on_a_unix_socket() -> None:
     assert scope["client"] == ("203.0.113.7", 0)
 
 
+async def test_walk_ends_at_a_trusted_address_with_a_zone() -> None:
+    scope = await pass_through(x_forwarded("6.6.6.6, ::1%evil, ::1"), "127.0.0.1, ::1")
+    assert scope["client"] == ("::1", 0)
+
+
 async def test_walk_goes_to_the_left_end_when_everybody_is_trusted() -> None:
     scope = await pass_through(x_forwarded("203.0.113.7, 198.51.100.1, 10.0.0.1"), "*")
     assert scope["client"] == ("203.0.113.7", 0)
@@ -196,6 +204,11 @@ MALFORMED_NODES = [
     "[2001:db8::1]:x",
     "[]:1",
     "2001:db8::g",
+    # A zone belongs to the proxy's machine, and may be any text.
+    "fe80::1%eth0",
+    "fe80::1%><b>",
+    "[fe80::1%25eth0]:80",
+    "::1%evil",
     ":1",
     "[",
     "a" * 60_000,
