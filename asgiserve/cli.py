@@ -108,7 +108,22 @@ def execute(
         check(settings.make_config())
     if print_config or check_config:
         return 0
-    return serve(settings.make_config(), lambda: read_settings().make_config())
+    server_config = settings.make_config()
+    if settings.service_links:
+        log_service_links(settings.service_links, server_config)
+    return serve(server_config, lambda: read_settings().make_config())
+
+
+def log_service_links(variables: Sequence[str], config: Config) -> None:
+    """Say that *variables* are not taken for options."""
+    import logging
+
+    from asgiserve.log import configure_logging
+
+    configure_logging(config)
+    logging.getLogger("asgiserve.error").info(
+        "Ignoring the service links of Kubernetes in the environment: %s", ", ".join(variables)
+    )
 
 
 def check(config: Config) -> None:

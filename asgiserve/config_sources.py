@@ -6,6 +6,7 @@ Each value remembers its source, so that an error and ``--print-config`` can nam
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,14 @@ OTHER_VARIABLES = frozenset(
 )
 TEST_PREFIX = "ASGISERVE_TEST_"
 
+# What Kubernetes, and Docker's links, set for a service whose name begins like this server's:
+# https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+SERVICE_NAME = re.compile(
+    r"\w+_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)",
+    re.ASCII,
+)
+SERVICE_ADDRESS = re.compile(r"(?:tcp|udp|sctp)://\S+:\d+", re.ASCII)
+
 DEFAULT = "default"
 
 
@@ -49,23 +58,29 @@ class Sourced(NamedTuple):
 
 @dataclass(slots=True)
 class Settings:
-    """The options that were given, each with its source."""
+    """The options that were given, each with its source.
+
+    Attributes:
+        service_links: environment variables that look like options, but tell of a service.
+    """
 
     values: dict[str, Sourced] = field(default_factory=dict)
+    service_links: list[str] = field(default_factory=list)
 
     def add(self, name: str, value: object, source: str) -> None:
         """Take the option *name* from *source*, unless a source before it gave the option.
 
         Raises:
-            ConfigError: there is no such option, or the value is not allowed.
+            ConfigError: there is no such option, or the value is taken, and not allowed.
         """
         if name not in OPTIONS:
             raise ConfigError(f"{unknown_option_message(name)} (from {source})")
+        if name in self.values:
+            return
         try:
-            sourced = Sourced(parse_option(name, value), source)
+            self.values[name] = Sourced(parse_option(name, value), source)
         except OptionError as error:
             raise ConfigError(f"{error} (from {source})") from None
-        self.values.setdefault(name, sourced)
 
     def make_config(self) -> Config:
         """The configuration that these settings and the defaults are.
@@ -110,6 +125,9 @@ def collect_settings(
         settings.add(name, value, flag)
     for variable, text in sorted(environ.items()):
         name = option_of(variable)
+        if name and is_service_link(variable, text):
+            settings.service_links.append(variable)
+            continue
         # Compose files and the like set what is empty to say that it is not there.
         if name and text:
             settings.add(name, split_text(name, text), variable)
@@ -125,6 +143,13 @@ def option_of(variable: str) -> str:
     if is_other or not variable.startswith(ENV_PREFIX):
         return ""
     return variable.removeprefix(ENV_PREFIX).lower()
+
+
+def is_service_link(variable: str, text: str) -> bool:
+    """Whether *variable* with the value *text* tells where a service is, and no option."""
+    if variable.endswith("_PORT") and SERVICE_ADDRESS.fullmatch(text):
+        return True
+    return SERVICE_NAME.fullmatch(variable) is not None
 
 
 def split_text(name: str, text: str) -> str | list[str]:

@@ -233,6 +233,16 @@ def test_interrupt_before_the_server_runs_is_status_0(monkeypatch):
     assert cli.run_command(["site:app"]) == 0
 
 
+def test_service_links_are_passed_over_with_one_line(monkeypatch, run):
+    monkeypatch.setattr(cli, "serve", lambda config, reread: reread().port)
+    monkeypatch.setenv("ASGISERVE_PORT", "tcp://10.3.0.5:80")
+    monkeypatch.setenv("ASGISERVE_SERVICE_HOST", "10.3.0.5")
+    status, _, err = run("site:app", "--port", "9")
+    assert status == 9
+    (line,) = err.splitlines()
+    assert line.endswith("in the environment: ASGISERVE_PORT, ASGISERVE_SERVICE_HOST")
+
+
 def test_function_exits_with_3_when_the_server_cannot_start(directory):
     code = "import asgiserve; asgiserve.run('nowhere:app', port=0)"
     returncode, _, err = finish(start("-c", code))

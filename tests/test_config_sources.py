@@ -107,13 +107,60 @@ def test_unknown_variable_is_refused(variable):
         collect(environ={variable: "1"})
 
 
-def test_bad_value_names_its_source_even_when_another_source_wins(empty_directory):
+def test_bad_value_names_its_source(empty_directory):
     with pytest.raises(ConfigError) as caught:
-        collect({"port": "1"}, {"ASGISERVE_PORT": "x"})
+        collect(environ={"ASGISERVE_PORT": "x"})
     assert str(caught.value) == "port: 'x' is not an integer from 0 to 65535 (from ASGISERVE_PORT)"
     (empty_directory / "asgiserve.toml").write_text("port = true\n")
     with pytest.raises(ConfigError, match=r"^port: True is not .* \(from asgiserve.toml\)$"):
         collect()
+
+
+def test_value_that_is_overridden_is_not_judged(empty_directory):
+    (empty_directory / "asgiserve.toml").write_text("port = true\nbacklog = true\n")
+    environ = {"ASGISERVE_PORT": "x", "ASGISERVE_BACKLOG": "2"}
+    assert collect({"port": "1"}, environ).values == {
+        "port": (1, "--port"),
+        "backlog": (2, "ASGISERVE_BACKLOG"),
+    }
+
+
+# As Kubernetes writes them for Services called asgiserve, asgiserve-web and asgiserve-reuse.
+SERVICE_LINKS = {
+    "ASGISERVE_PORT": "tcp://10.3.0.5:80",
+    "ASGISERVE_PORT_53_UDP": "udp://10.3.0.5:53",
+    "ASGISERVE_PORT_80_TCP": "tcp://[fd00::5]:80",
+    "ASGISERVE_PORT_80_TCP_ADDR": "10.3.0.5",
+    "ASGISERVE_PORT_80_TCP_PORT": "80",
+    "ASGISERVE_PORT_80_TCP_PROTO": "tcp",
+    "ASGISERVE_REUSE_PORT": "tcp://10.3.0.7:80",
+    "ASGISERVE_SERVICE_HOST": "10.3.0.5",
+    "ASGISERVE_SERVICE_PORT": "80",
+    "ASGISERVE_SERVICE_PORT_HTTP": "80",
+    "ASGISERVE_WEB_PORT": "tcp://10.3.0.6:80",
+    "ASGISERVE_WEB_SERVICE_HOST": "10.3.0.6",
+}
+
+
+def test_service_links_of_kubernetes_are_no_options():
+    settings = collect(environ=SERVICE_LINKS)
+    assert settings.values == {}
+    assert settings.service_links == sorted(SERVICE_LINKS)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("ASGISERVE_PORT", "tcp://10.3.0.5"),
+        ("ASGISERVE_PORT", "http://10.3.0.5:80"),
+        ("ASGISERVE_HOST_PORT", "80"),
+        ("ASGISERVE_PORT_80", "80"),
+        ("ASGISERVE_SERVICE", "10.3.0.5"),
+    ],
+)
+def test_what_only_resembles_a_service_link_is_refused(variable, text):
+    with pytest.raises(ConfigError, match=rf"\(from {variable}\)"):
+        collect(environ={variable: text})
 
 
 def test_conflict_names_both_sources():
