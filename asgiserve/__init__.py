@@ -27,7 +27,9 @@ def run(app: Any, **options: Any) -> None:
         ConfigError: an option is not allowed.
         SystemExit: with status 3 when the server could not start, and with status 1 when the
             application's shutdown failed.
+        RuntimeError: an event loop runs in this thread.
     """
+    import asyncio
     import logging
 
     from asgiserve.errors import StartupError
@@ -40,15 +42,24 @@ def run(app: Any, **options: Any) -> None:
 
     open_standard_files()
     config = Config(app, **options)
+    # So it is where a worker imports the script that has started it.
+    if asyncio._get_running_loop() is not None:
+        raise RuntimeError(
+            "asgiserve.run() was called while an event loop runs: in a script that is imported, "
+            "put it below if __name__ == '__main__'; in a coroutine, await Server(config).serve()"
+        )
     try:
         if config.reload:
+            from asgiserve.supervisor.main_module import name_main_module
             from asgiserve.supervisor.reloader import run_reloader
 
-            status = run_reloader(config)
+            status = run_reloader(name_main_module(config))
         elif needs_supervisor(config):
+            from asgiserve.supervisor.main_module import name_main_module
             from asgiserve.supervisor.supervise import supervise
 
-            status = supervise(config)
+            # What is preloaded is taken from this process.
+            status = supervise(config if config.preload else name_main_module(config))
         else:
             set_process_title("server", config)
             server = Server(config)

@@ -418,3 +418,37 @@ def test_nicegui_runs_with_asgiserve(start_server):
     assert page.status_code == 200
     assert "hello from NiceGUI" in page.text
     assert server.terminate() == 0
+
+
+# A script of one's own -------------------------------------------------------------------------
+
+SCRIPT = """
+import asgiserve
+
+
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    await send({{"type": "http.response.start", "status": 200, "headers": []}})
+    await send({{"type": "http.response.body", "body": __name__.encode()}})
+
+
+{guard}
+    asgiserve.run(f"{{__name__}}:app", port=0, {options})
+"""
+
+
+@pytest.mark.parametrize("options", ["reload=True", "workers=2", "workers=2, preload=True"])
+def test_script_names_itself(start_server, options):
+    script = SCRIPT.format(guard='if __name__ == "__main__":', options=options)
+    server = start_server("script.py", files={"script.py": script})
+    wait_until(lambda: get(server).body, "an answer")
+    assert get(server).body == (b"__main__" if "preload" in options else b"script")
+    assert server.terminate() == 0
+
+
+def test_script_without_a_guard_is_told_to_have_one(start_server):
+    script = SCRIPT.format(guard="if True:", options="workers=2")
+    server = start_server("script.py", files={"script.py": script}, wait=False)
+    assert server.exit_status() == 3
+    assert "put it below if __name__ == '__main__'" in server.log()
+    server.end_test()
