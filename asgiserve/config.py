@@ -11,10 +11,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
+from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from asgiserve import option_kinds as kinds
 from asgiserve import server_kinds
+from asgiserve.env_file import surroundings
 from asgiserve.logging_defaults import LOGGING_CONFIG as LOGGING_CONFIG
 from asgiserve.option_kinds import choice, integer, optional, seconds, size
 from asgiserve.options import (
@@ -112,7 +114,8 @@ class Config(ProcessOptions, TlsOptions, UvicornOptions):
         None,
         optional(kinds.EXISTING_FILE),
         APPLICATION,
-        "Set the application's environment from this file.",
+        "Set the application's environment, and $FORWARDED_ALLOW_IPS and $WEB_CONCURRENCY, from "
+        "this file.",
     )
 
     host: str = option("127.0.0.1", kinds.TEXT, ADDRESS, "Bind a TCP socket to this host.")
@@ -354,8 +357,9 @@ class Config(ProcessOptions, TlsOptions, UvicornOptions):
         if self.workers is None and parse_option("reload", self.reload):
             # What the environment says of workers is meant for production.
             object.__setattr__(self, "workers", 1)
+        environ = _surroundings(parse_option("env_file", self.env_file))
         for name in OPTIONS:
-            object.__setattr__(self, name, parse_option(name, getattr(self, name)))
+            object.__setattr__(self, name, parse_option(name, getattr(self, name), environ))
         _check_conflicts(self)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -372,15 +376,20 @@ OPTIONS: dict[str, Option] = dict(
 DEFAULTS: dict[str, Any] = {each.name: each.default for each in fields(Config)}
 
 
-def parse_option(name: str, value: object) -> Any:
+def parse_option(
+    name: str, value: object, environ: Mapping[str, str] = MappingProxyType({})
+) -> Any:
     """Give *value* of the option *name* in its normal form.
+
+    Args:
+        environ: has the variables that stand for options without a value.
 
     Raises:
         OptionError: the value is not allowed.
     """
     details = OPTIONS[name]
     if value is None and details.fallback_env:
-        value = os.environ.get(details.fallback_env, details.fallback)
+        value = environ.get(details.fallback_env, details.fallback)
     try:
         return details.kind.parse(value)
     except ValueError as error:
@@ -393,6 +402,13 @@ def unknown_option_message(name: str) -> str:
 
     similar = difflib.get_close_matches(name, OPTIONS, n=1)
     return f"{name}: no such option" + (f"; did you mean {similar[0]}?" if similar else "")
+
+
+def _surroundings(env_file: str | None) -> Mapping[str, str]:
+    try:
+        return surroundings(env_file)
+    except ValueError as error:
+        raise OptionError(f"env_file: {error}", "env_file") from None
 
 
 def _check_conflicts(config: Config) -> None:

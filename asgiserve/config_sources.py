@@ -19,6 +19,7 @@ from asgiserve.config import (
     parse_option,
     unknown_option_message,
 )
+from asgiserve.env_file import surroundings
 from asgiserve.errors import ConfigError
 from asgiserve.loadable_config import Config
 
@@ -104,7 +105,10 @@ class Settings:
         if name in self.values:
             return self.values[name].source
         variable = OPTIONS[name].fallback_env
-        return variable if variable and variable in os.environ else DEFAULT
+        if variable in os.environ:
+            return variable
+        env_file = self.values["env_file"].value if "env_file" in self.values else None
+        return f"{variable} in {env_file}" if variable in surroundings(env_file) else DEFAULT
 
 
 def collect_settings(

@@ -28,6 +28,7 @@ class Config(options.Config):
     """
 
     ssl: ClassVar[ssl.SSLContext | None] = None
+    _loaded_interface: ClassVar[str] = "asgi3"
 
     def load(self) -> None:
         """Import the application and read the files of TLS; a server takes what was loaded.
@@ -36,13 +37,16 @@ class Config(options.Config):
             ConfigError: an option is wrong, or a file that it names.
             StartupError: the application cannot be imported, or a file cannot be read.
         """
-        from asgiserve.server.app_loader import load_app
+        from asgiserve.server.app_loader import choose_interface, make_app, wrap_app
         from asgiserve.server.tls import TlsSettings
 
         tls = TlsSettings.from_config(self)
+        app, name = make_app(self)
+        interface = choose_interface(app, name, self)
         # They are no fields: nothing that was checked changes.
         object.__setattr__(self, "ssl", None if tls is None else tls.context)
-        object.__setattr__(self, "loaded_app", load_app(self))
+        object.__setattr__(self, "_loaded_interface", interface)
+        object.__setattr__(self, "loaded_app", wrap_app(app, interface, self))
         object.__setattr__(self, "loaded", True)
 
     def load_app(self) -> Any:
@@ -107,13 +111,17 @@ class Config(options.Config):
 
     @property
     def asgi_version(self) -> str:
-        """The version of ASGI by which the application is called."""
-        return "2.0" if self.interface == "asgi2" else "3.0"
+        """The version of ASGI by which the application is called.
+
+        With interface auto it is known once it is loaded, and "3.0" before.
+        """
+        interface = self._loaded_interface if self.interface == "auto" else self.interface
+        return "2.0" if interface == "asgi2" else "3.0"
 
     @property
     def should_reload(self) -> bool:
-        """Whether the server restarts when files change."""
-        return self.reload
+        """Whether the server restarts when files change, for which it has to import ``app``."""
+        return self.reload and isinstance(self.app, str)
 
     @property
     def use_subprocess(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 
 import pytest
@@ -161,6 +162,37 @@ def test_service_links_of_kubernetes_are_no_options():
 def test_what_only_resembles_a_service_link_is_refused(variable, text):
     with pytest.raises(ConfigError, match=rf"\(from {variable}\)"):
         collect(environ={variable: text})
+
+
+def test_environment_file_is_a_source(empty_directory, monkeypatch):
+    pytest.importorskip("dotenv")
+    for name in ("WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS"):
+        monkeypatch.delenv(name, raising=False)
+    (empty_directory / "app.env").write_text("WEB_CONCURRENCY=3\nFORWARDED_ALLOW_IPS=10.0.0.1\n")
+    settings = collect({"app": "main:app", "env_file": "app.env", "forwarded_allow_ips": "::1"})
+    config = settings.make_config()
+    assert (config.workers, config.forwarded_allow_ips) == (3, ["::1"])
+    assert settings.source_of("workers") == "WEB_CONCURRENCY in app.env"
+    assert settings.source_of("forwarded_allow_ips") == "--forwarded_allow_ips"
+    monkeypatch.setenv("WEB_CONCURRENCY", "2")
+    assert settings.make_config().workers == 2
+    assert settings.source_of("workers") == "WEB_CONCURRENCY"
+
+
+@pytest.mark.parametrize("library", ["dotenv", None])
+def test_environment_file_that_cannot_be_read(empty_directory, monkeypatch, library):
+    if library is None:
+        # That it is missing is told when the application's environment is to be set.
+        monkeypatch.setitem(sys.modules, "dotenv", None)
+    else:
+        pytest.importorskip(library)
+    (empty_directory / "app.env").write_bytes(b"A=\xff\n")
+    settings = collect({"app": "main:app", "env_file": "app.env", "workers": "3"})
+    if library is None:
+        assert settings.make_config().workers == 3
+    else:
+        with pytest.raises(ConfigError, match=r"^env_file: app.env: .*utf-8.*from --env_file"):
+            settings.make_config()
 
 
 def test_conflict_names_both_sources():

@@ -28,6 +28,7 @@ LAYERS = {
             "bind_address",
             "config",
             "early_signals",
+            "env_file",
             "errors",
             "exit_status",
             "log",

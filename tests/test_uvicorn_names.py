@@ -5,8 +5,12 @@ from __future__ import annotations
 import ast
 import asyncio
 import dataclasses
+import functools
 import inspect
+import logging
+import os
 import re
+import signal
 import ssl
 import textwrap
 from pathlib import Path
@@ -21,6 +25,7 @@ from asgiserve.command_options import from_command_line
 from asgiserve.config import DEFAULTS, LOGGING_CONFIG, OPTIONS
 from asgiserve.config_sources import collect_settings
 from asgiserve.errors import ConfigError
+from tests.certificates import Authority
 from tests.logging_state import restored_logging
 
 uvicorn = pytest.importorskip("uvicorn")
@@ -273,6 +278,191 @@ def test_what_cannot_be_is_refused(options, message):
     with pytest.raises(ConfigError) as caught:
         asgiserve.Config("main:app", **options)
     assert str(caught.value).startswith(message)
+
+
+# Line by line --------------------------------------------------------------------------------
+
+# The lines of the tables of Config, Server and the module that say "the same" are tried on both.
+
+
+def lines_that_say_the_same(heading: str) -> set[str]:
+    return {row[0].strip("`") for row in read_rows(heading) if row[1].startswith("the same")}
+
+
+async def site(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        scope["state"]["color"] = "blue"
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"hello"})
+
+
+def site_of_asgi2(scope):
+    return functools.partial(site, scope)
+
+
+class SiteOfAsgi2:
+    def __init__(self, scope):
+        self.scope = scope
+
+    async def __call__(self, receive, send):
+        await site(self.scope, receive, send)
+
+
+def make_config(module: Any, app: Any = site, **options: Any) -> Any:
+    return module.Config(app, log_config=None, ws="none", **options)
+
+
+def look_at_config(module: Any, files: Any) -> dict[str, Any]:
+    """What each attribute of the table is."""
+    tls = {"ssl_certfile": str(files.certificate), "ssl_keyfile": str(files.key)}
+    config = make_config(module, headers=[("Server", "mine"), ("X-A", "\xe9")], port=0, **tls)
+    seen: dict[str, Any] = {"loaded": [config.loaded], "load": config.load()}
+    seen["loaded"].append(config.loaded)
+    seen["load_app"] = config.load_app() is site
+    seen["loaded_app"] = callable(config.loaded_app)
+    seen["encoded_headers"] = config.encoded_headers
+    seen["ssl"] = isinstance(config.ssl, ssl.SSLContext)
+    seen["get_loop_factory"] = make_config(module, loop="asyncio").get_loop_factory()
+    logging.getLogger("site").setLevel("INFO")
+    loggers = {"version": 1, "disable_existing_loggers": False, "loggers": {"site": {"level": 10}}}
+    seen["configure_logging"] = [
+        module.Config(site, log_config=loggers).configure_logging(),
+        logging.getLogger("site").level,
+    ]
+    with config.bind_socket() as sock:
+        seen["bind_socket"] = sock.family, sock.getsockname()[0], sock.get_inheritable()
+    seen["is_ssl"] = [make_config(module, **each).is_ssl for each in ({}, tls)]
+    seen["should_reload"] = [
+        make_config(module, app, reload=reload).should_reload
+        for app in (site, "site:app")
+        for reload in (False, True)
+    ]
+    seen["use_subprocess"] = [
+        make_config(module, "site:app", **each).use_subprocess
+        for each in ({}, {"reload": True}, {"workers": 1}, {"workers": 2})
+    ]
+    seen["asgi_version"] = []
+    for app, interface in (
+        (site, "auto"), (SiteOfAsgi2, "auto"), (site_of_asgi2, "auto"),
+        (site, "asgi3"), (SiteOfAsgi2, "asgi2"), (site, "wsgi"),
+    ):  # fmt: skip
+        config = make_config(module, app, interface=interface, proxy_headers=False)
+        config.load()
+        seen["asgi_version"].append(config.asgi_version)
+    return seen
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:uvicorn")
+def test_each_line_about_config_is_true(directory):
+    files = Authority(directory).issue("localhost")
+    ours = look_at_config(asgiserve, files)
+    assert ours == look_at_config(uvicorn, files)
+    assert ours.keys() == lines_that_say_the_same("Config")
+
+
+async def look_at_server(module: Any, raised: list[int]) -> dict[str, Any]:
+    """What each attribute of the table is, before, while and after it serves."""
+    config = make_config(module, port=0, lifespan="on", limit_max_requests=5)
+    server = module.Server(config)
+    seen: dict[str, Any] = {
+        "config": server.config is config,
+        "started": [server.started],
+        "should_exit": [server.should_exit],
+        "force_exit": [server.force_exit],
+        "last_notified": server.last_notified,
+        "limit_max_requests": server.limit_max_requests,
+    }
+    task = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - as people write it
+        await asyncio.sleep(0.01)
+    seen["started"].append(server.started)
+    address = server.servers[0].sockets[0].getsockname()
+    seen["servers"] = len(server.servers), address[0]
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    await reader.read()
+    writer.close()
+    seen["server_state"] = server.server_state.total_requests
+    seen["lifespan"] = server.lifespan.state
+    before = signal.getsignal(signal.SIGTERM)
+    server.handle_exit(signal.SIGTERM, None)
+    seen["should_exit"].append(server.should_exit)
+    seen["serve"] = await task
+    # What came while it served is raised again, once the handlers are back.
+    seen["capture_signals"] = before is not signal.getsignal(signal.SIGTERM)
+    seen["handle_exit"] = list(raised)
+
+    # By its pieces, as those do who wait for something of their own in between.
+    config = make_config(module, port=0)
+    config.load()
+    server = module.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    seen["startup"] = await server.startup(), server.started
+    server.should_exit = True
+    seen["main_loop"] = await server.main_loop()
+    seen["shutdown"] = await server.shutdown()
+    return seen
+
+
+def run_server(module: Any) -> dict[str, Any]:
+    """What ``run`` of a server gives, which something ends while it serves."""
+
+    async def stop():
+        server.should_exit = True
+
+    config = make_config(module, port=0, lifespan="off", callback_notify=stop, timeout_notify=0.01)
+    server = module.Server(config)
+    return {"run": [server.run(), server.started, server.last_notified > 0]}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:uvicorn")
+def test_each_line_about_server_is_true(directory):
+    def look(module: Any) -> dict[str, Any]:
+        raised: list[int] = []
+        previous = signal.signal(signal.SIGTERM, lambda number, frame: raised.append(number))
+        try:
+            return asyncio.run(look_at_server(module, raised)) | run_server(module)
+        finally:
+            signal.signal(signal.SIGTERM, previous)
+
+    ours = look(asgiserve)
+    assert ours == look(uvicorn)
+    assert ours.keys() == lines_that_say_the_same("Server")
+
+
+@pytest.mark.parametrize(
+    ("file", "environ", "options"),
+    [
+        ("", {}, {}),
+        ("WEB_CONCURRENCY=3\nFORWARDED_ALLOW_IPS='10.0.0.1,10.0.0.2'\n", {}, {}),
+        ("WEB_CONCURRENCY=3\n", {"WEB_CONCURRENCY": "2"}, {}),
+        ("FORWARDED_ALLOW_IPS=*\n", {"FORWARDED_ALLOW_IPS": "10.0.0.3"}, {}),
+        ("FORWARDED_ALLOW_IPS=*\nWEB_CONCURRENCY=3", {}, {"forwarded_allow_ips": "::1"}),
+        ("WEB_CONCURRENCY=3\n", {}, {"workers": 4}),
+        ("# none\nHOST_OF_TEST=10.0.0.4\nexport FORWARDED_ALLOW_IPS=${HOST_OF_TEST}\n", {}, {}),
+    ],
+)
+def test_environment_file_is_read_as_uvicorn_reads_it(
+    directory, monkeypatch, file, environ, options
+):
+    pytest.importorskip("dotenv")
+    (directory / "app.env").write_text(file)
+    for name in ("WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS", "HOST_OF_TEST"):
+        # uvicorn sets them in this process; known to monkeypatch they are taken away again.
+        monkeypatch.setenv(name, environ.get(name, ""))
+        if name not in environ:
+            monkeypatch.delenv(name)
+    before = dict(os.environ)
+    ours = asgiserve.Config("main:app", env_file="app.env", log_config=None, **options)
+    assert dict(os.environ) == before
+    theirs = uvicorn.Config("main:app", env_file="app.env", log_config=None, **options)
+    assert ours.workers == theirs.workers
+    assert ours.forwarded_allow_ips == theirs.forwarded_allow_ips.split(",")
 
 
 def test_size_of_an_event_limits_the_head():

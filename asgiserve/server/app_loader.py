@@ -23,7 +23,16 @@ from asgiserve.middleware.wsgi import WSGIAdapter
 if TYPE_CHECKING:
     from asgiserve.config import Config
 
-__all__ = ["check_env_file", "detect_interface", "import_app", "import_callable", "load_app"]
+__all__ = [
+    "check_env_file",
+    "choose_interface",
+    "detect_interface",
+    "import_app",
+    "import_callable",
+    "load_app",
+    "make_app",
+    "wrap_app",
+]
 
 logger = logging.getLogger("asgiserve.error")
 
@@ -33,6 +42,17 @@ MAX_NAMES = 10
 
 def load_app(config: Config) -> Any:
     """Import the application if need be, and wrap it into what *config* asks for.
+
+    Raises:
+        ConfigError: the environment file needs a package that is not installed.
+        StartupError: the application cannot be imported or made, or is none.
+    """
+    app, name = make_app(config)
+    return wrap_app(app, choose_interface(app, name, config), config)
+
+
+def make_app(config: Config) -> tuple[Any, str]:
+    """Import the application if need be; give it without anything around it, and its name.
 
     Raises:
         ConfigError: the environment file needs a package that is not installed.
@@ -49,16 +69,21 @@ def load_app(config: Config) -> Any:
         if not config.factory:
             logger.warning("%s takes no arguments: used as a factory; say so with factory", name)
         app = call_factory(app, name)
-    return wrap_app(app, name, config)
+    return app, name
 
 
-def wrap_app(app: Any, name: str, config: Config) -> Any:
-    """Put the adapters and middleware that *config* asks for around *app*."""
-    interface = config.interface
-    if interface == "auto":
-        interface = detect_interface(app)
-        if interface != "asgi3":
-            logger.info("%s is taken for an application of interface %s", name, interface)
+def choose_interface(app: Any, name: str, config: Config) -> str:
+    """How *app* is called: as *config* says, or as it looks."""
+    if config.interface != "auto":
+        return config.interface
+    interface = detect_interface(app)
+    if interface != "asgi3":
+        logger.info("%s is taken for an application of interface %s", name, interface)
+    return interface
+
+
+def wrap_app(app: Any, interface: str, config: Config) -> Any:
+    """Put the adapter for *interface* and the middleware that *config* asks for around *app*."""
     if interface == "wsgi":
         app = WSGIAdapter(
             app,
