@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
+import gc
 import io
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -511,6 +514,28 @@ async def test_request_that_is_cancelled_before_a_thread_is_free_never_runs():
     may_end.set()
     await asyncio.gather(*first)
     assert calls == ["/a b"] * 10
+
+
+@pytest.mark.skipif(sys.implementation.name == "pypy", reason="PyPy counts no references")
+@pytest.mark.parametrize("error", [None, ValueError("broken")], ids=repr)
+async def test_nothing_waits_for_the_garbage_collector(error):
+    left: list[Any] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        left.append(weakref.ref(environ["wsgi.input"]))
+        environ["wsgi.input"].read()
+        start_response("200 OK", [])
+        if error is not None:
+            raise type(error)(*error.args)
+        return []
+
+    gc.disable()
+    try:
+        with contextlib.suppress(ValueError):
+            await run(app)
+        assert left[0]() is None
+    finally:
+        gc.enable()
 
 
 async def test_websocket_is_refused_and_lifespan_is_nothing():
