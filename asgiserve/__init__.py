@@ -42,7 +42,7 @@ def run(app: Any, **options: Any) -> None:
 
     open_standard_files()
     config = Config(app, **options)
-    # So it is where a worker imports the script that has started it.
+    # As where a worker imports a script that has no guard.
     if asyncio._get_running_loop() is not None:
         raise RuntimeError(
             "asgiserve.run() was called while an event loop runs: in a script that is imported, "

@@ -55,9 +55,10 @@ def text_of(option: str, value: Any) -> str:
 def find_name(app_dir: str | os.PathLike[str] | None) -> str | None:
     """The name under which a worker can import the main module of this process."""
     main = sys.modules["__main__"]
-    if main.__spec__ is not None:
+    spec = getattr(main, "__spec__", None)
+    if spec is not None:
         # python -m NAME; a folder or an archive that is run has no other name.
-        return main.__spec__.name if main.__spec__.name != "__main__" else None
+        return str(spec.name) if spec.name != "__main__" else None
     path = getattr(main, "__file__", None)
     if path is None:
         return None
@@ -68,7 +69,7 @@ def find_name(app_dir: str | os.PathLike[str] | None) -> str | None:
     found = [PathFinder.find_spec(name, folders)]
     if name in sys.modules:
         # Of the standard library, mostly; what is imported already is not looked for.
-        found.append(sys.modules[name].__spec__)
+        found.append(getattr(sys.modules[name], "__spec__", None))
     origins = [each.origin if each is not None else None for each in found]
     is_found = all(each and os.path.realpath(each) == os.path.realpath(path) for each in origins)
     return name if is_found else None
