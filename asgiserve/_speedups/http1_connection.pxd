@@ -13,11 +13,11 @@ cdef class Http1Connection(Http1Ends):
     cdef object _addresses
     cdef object _handshake
     cdef long long _received_bytes
-    cdef long long _drained_bytes
 
     cdef int _on_read_timeout(self) except -1
     cdef int _tell_end_of_input(self) except -1
     cdef int _after_feed(self) except -1
+    cdef int _drop(self, bytes data) except -1
     cdef int _start(self, Http1Cycle cycle) except -1
     cdef int _begin(self, Http1Cycle cycle) except -1
     cdef int _hand_over(self, RequestHead head) except -1

@@ -70,6 +70,7 @@ cdef class Http1Connection(Http1Ends):
     def data_received(self, bytes data):
         """Parse *data*; requests that become complete are served from within."""
         if self._phase >= Phase.LINGER:
+            self._drop(data)
             return
         try:
             self._parser.feed(data)
@@ -253,7 +254,7 @@ cdef class Http1Connection(Http1Ends):
             self._read_ticks -= 1
             if not self._read_ticks:
                 self._on_read_timeout()
-        if self._phase >= Phase.LINGER or not self.write_gate.is_open:
+        if self._phase == Phase.CLOSED or not self.write_gate.is_open:
             self._watch_writing()
 
     # QueuedConnection
@@ -281,6 +282,8 @@ cdef class Http1Connection(Http1Ends):
             self._refuse(HttpRequestError("the request body stalled", status=408))
         elif self._phase == Phase.NEW or self._phase == Phase.IDLE:
             self._close_if_silent()
+        elif self._phase == Phase.LINGER:
+            self._end_lingering()
         else:
             self._close()
         return 0
@@ -312,6 +315,23 @@ cdef class Http1Connection(Http1Ends):
             self._read_gate.update(self._parser.count_buffered())
             if self._parser.has_open_message():
                 self._enter(Phase.HEAD)
+        return 0
+
+    cdef int _drop(self, bytes data) except -1:
+        """Read on for the sake of an answer that the client has yet to read."""
+        if self._phase != Phase.LINGER:
+            return 0
+        self._drained_bytes += len(data)
+        # The answer did not say that it is the last one, and our side of TLS is still open: at the
+        # end of the body the client might send another request.
+        if self.framer.keep_alive and not self._transport.can_write_eof():
+            try:
+                self._parser.feed(data)
+            except HttpRequestError:
+                self._close()
+            else:
+                if self._is_message_complete:
+                    self._close()
         return 0
 
     cdef int _start(self, Http1Cycle cycle) except -1:

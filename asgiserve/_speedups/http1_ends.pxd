@@ -19,6 +19,9 @@ cdef class Http1Ends(CycleOwner):
     cdef object _transport
     cdef Phase _phase
     cdef int _read_ticks
+    cdef int _lingered_ticks
+    cdef long long _drained_bytes
+    cdef long long _linger_start_bytes
     cdef bint _is_eof
     cdef bint _is_message_complete
 
@@ -31,5 +34,7 @@ cdef class Http1Ends(CycleOwner):
     cdef int _close_when_quiet(self) except -1
     cdef int _close_if_silent(self) except -1
     cdef int _linger(self) except -1
+    cdef int _can_stay_open(self) except -1
+    cdef int _end_lingering(self) except -1
     cdef int _reset(self) except -1
     cdef int _close(self) except -1

@@ -17,6 +17,8 @@ __all__ = ["Http1Ends", "Phase"]
 logger = logging.getLogger("asgiserve.error")
 
 cdef int LINGER_TICKS = to_ticks(2.0)
+cdef int MAX_LINGER_TICKS = to_ticks(30.0)
+cdef long long MIN_LINGER_BYTES = 1024
 cdef int QUIET_TICKS = to_ticks(0.25)
 
 
@@ -72,8 +74,10 @@ cdef class Http1Ends(CycleOwner):
         """
         logger.debug("%s - refused with %d: %s", self.client_text, error.status, error.reason)
         self._is_message_complete = False
+        # Nothing that follows can be read.
+        self.framer.keep_alive = False
         if self._phase == Phase.DRAIN:
-            self._close()
+            self._linger()
         elif self._cycle is not None and self._cycle.has_started_response():
             self._cut_off()
         else:
@@ -116,8 +120,7 @@ cdef class Http1Ends(CycleOwner):
 
     cdef int _close_after_response(self, bint is_more_expected) except -1:
         """Close; *is_more_expected* says that the client may have sent another request."""
-        # A stopping server does not wait for clients that might yet speak.
-        if self._is_message_complete and (self.worker.is_draining or not is_more_expected):
+        if self._is_message_complete and not is_more_expected:
             self._close()
         else:
             self._linger()
@@ -148,17 +151,43 @@ cdef class Http1Ends(CycleOwner):
 
     cdef int _linger(self) except -1:
         """Close our side and read on for a while (RFC 9112 section 9.6)."""
-        # Over TLS, which has no half of a close, closing reads on in the same way; mostly.
         self._read_gate.update(0)
         cdef bint can_end = self._transport.can_write_eof()
-        cdef bint is_in_body = not self._is_message_complete
-        if self._is_eof or not (can_end or (is_in_body and resets_late_input(self._transport))):
+        if self._is_eof or not (can_end or self._can_stay_open()):
             self._close()
             return 0
+        self._lingered_ticks = 0
+        self._drained_bytes = self._linger_start_bytes = 0
         self._enter(Phase.LINGER)
         self.write_gate.flush()
         if can_end:
             self._transport.write_eof()
+        return 0
+
+    cdef int _can_stay_open(self) except -1:
+        """Whether lingering can come before the end of a connection that has no half of a close.
+        """
+        cdef bint resets = resets_late_input(self._transport)
+        cdef bint is_in_body = not self._is_message_complete
+        if self.framer.ends_by_closing():
+            # The client waits for the end.
+            return resets and is_in_body
+        return resets or is_in_body
+
+    cdef int _end_lingering(self) except -1:
+        """LINGER_TICKS have passed: close, unless the client still sends and may go on."""
+        cdef long long sent_bytes = self._drained_bytes - self._linger_start_bytes
+        cdef long long max_bytes = self.worker.max_body_bytes
+        self._lingered_ticks += LINGER_TICKS
+        self._linger_start_bytes = self._drained_bytes
+        if (
+            sent_bytes < MIN_LINGER_BYTES
+            or self._lingered_ticks + LINGER_TICKS > MAX_LINGER_TICKS
+            or 0 <= max_bytes < self._drained_bytes
+        ):
+            self._close()
+        else:
+            self._read_ticks = LINGER_TICKS
         return 0
 
     cdef int _reset(self) except -1:

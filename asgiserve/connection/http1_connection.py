@@ -54,7 +54,6 @@ class Http1Connection(Http1Ends, asyncio.Protocol):
 
     __slots__ = (
         "_addresses",
-        "_drained_bytes",
         "_handshake",
         "_parser",
         "_received_bytes",
@@ -71,7 +70,6 @@ class Http1Connection(Http1Ends, asyncio.Protocol):
         )
         self._handshake: Handshake | None = None
         self._received_bytes = 0
-        self._drained_bytes = 0
 
     # asyncio.Protocol
 
@@ -104,6 +102,7 @@ class Http1Connection(Http1Ends, asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Parse *data*; requests that become complete are served from within."""
         if self._phase >= Phase.LINGER:
+            self._drop(data)
             return
         try:
             self._parser.feed(data)
@@ -293,7 +292,7 @@ class Http1Connection(Http1Ends, asyncio.Protocol):
             self._read_ticks -= 1
             if not self._read_ticks:
                 self._on_read_timeout()
-        if self._phase >= Phase.LINGER or not self.write_gate.is_open:
+        if self._phase is Phase.CLOSED or not self.write_gate.is_open:
             self._watch_writing()
 
     # QueuedConnection
@@ -321,6 +320,8 @@ class Http1Connection(Http1Ends, asyncio.Protocol):
             self._refuse(HttpRequestError("the request body stalled", status=408))
         elif self._phase is Phase.NEW or self._phase is Phase.IDLE:
             self._close_if_silent()
+        elif self._phase is Phase.LINGER:
+            self._end_lingering()
         else:
             self._close()
 
@@ -350,6 +351,22 @@ class Http1Connection(Http1Ends, asyncio.Protocol):
             self._read_gate.update(self._parser.buffered)
             if self._parser.is_mid_message:
                 self._enter(Phase.HEAD)
+
+    def _drop(self, data: bytes) -> None:
+        """Read on for the sake of an answer that the client has yet to read."""
+        if self._phase is not Phase.LINGER:
+            return
+        self._drained_bytes += len(data)
+        # The answer did not say that it is the last one, and our side of TLS is still open: at the
+        # end of the body the client might send another request.
+        if self.framer.keep_alive and not self._transport.can_write_eof():
+            try:
+                self._parser.feed(data)
+            except HttpRequestError:
+                self._close()
+            else:
+                if self._is_message_complete:
+                    self._close()
 
     def _start(self, cycle: Http1Cycle) -> None:
         """Serve the request, or let it wait for its turn."""

@@ -23,8 +23,13 @@ __all__ = ["Http1Ends", "Phase"]
 
 logger = logging.getLogger("asgiserve.error")
 
-# How long a refused client may go on sending before the socket is closed (RFC 9112 section 9.6).
+# How long a client may stay silent before the socket is closed that our side has ended (RFC 9112
+# section 9.6).
 LINGER_TICKS = to_ticks(2.0)
+# One that goes on sending, as many clients do until they have sent their body, has this long; in
+# each LINGER_TICKS it has to send so much.
+MAX_LINGER_TICKS = to_ticks(30.0)
+MIN_LINGER_BYTES = 1024
 
 # A stopping server closes connections on which nothing happens for so long, the way there and back
 # to most clients. The next request of any other may be on its way, and closing would lose it: it is
@@ -49,8 +54,11 @@ class Http1Ends(CycleOwner):
 
     __slots__ = (
         "_cycle",
+        "_drained_bytes",
         "_is_eof",
         "_is_message_complete",
+        "_linger_start_bytes",
+        "_lingered_ticks",
         "_phase",
         "_read_gate",
         "_read_ticks",
@@ -67,6 +75,10 @@ class Http1Ends(CycleOwner):
         self._is_eof = False
         self._is_message_complete = False
         self._read_ticks = 0
+        # Read and dropped in this phase; while lingering, so much of it before this LINGER_TICKS.
+        self._drained_bytes = 0
+        self._linger_start_bytes = 0
+        self._lingered_ticks = 0
 
     # What the server calls.
 
@@ -110,8 +122,10 @@ class Http1Ends(CycleOwner):
         """Answer a request that is not acceptable, if the wire still allows it, and close."""
         logger.debug("%s - refused with %d: %s", self.client_text, error.status, error.reason)
         self._is_message_complete = False
+        # Nothing that follows can be read.
+        self.framer.keep_alive = False
         if self._phase is Phase.DRAIN:
-            self._close()
+            self._linger()
         elif self._cycle is not None and self._cycle.is_response_started:
             self._cut_off()
         else:
@@ -149,8 +163,7 @@ class Http1Ends(CycleOwner):
 
     def _close_after_response(self, is_more_expected: bool) -> None:
         """Close; *is_more_expected* says that the client may have sent another request."""
-        # A stopping server does not wait for clients that might yet speak.
-        if self._is_message_complete and (self.worker.is_draining or not is_more_expected):
+        if self._is_message_complete and not is_more_expected:
             self._close()
         else:
             self._linger()
@@ -180,17 +193,45 @@ class Http1Ends(CycleOwner):
         Closing a socket that has unread input resets the connection, and the reset may overtake the
         answer.
         """
-        # Over TLS, which has no half of a close, closing reads on in the same way; mostly.
         self._read_gate.update(0)
         can_end = self._transport.can_write_eof()
-        is_in_body = not self._is_message_complete
-        if self._is_eof or not (can_end or (is_in_body and resets_late_input(self._transport))):
+        if self._is_eof or not (can_end or self._can_stay_open()):
             self._close()
             return
+        self._lingered_ticks = 0
+        self._drained_bytes = self._linger_start_bytes = 0
         self._enter(Phase.LINGER)
         self.write_gate.flush()
         if can_end:
             self._transport.write_eof()
+
+    def _can_stay_open(self) -> bool:
+        """Whether lingering can come before the end of a connection that has no half of a close.
+
+        So it is with TLS. For a while, closing reads on in the same way, but it cannot tell whether
+        the peer goes on sending; and not all transports do so.
+        """
+        resets = resets_late_input(self._transport)
+        is_in_body = not self._is_message_complete
+        if self.framer.is_close_delimited:
+            # The client waits for the end.
+            return resets and is_in_body
+        return resets or is_in_body
+
+    def _end_lingering(self) -> None:
+        """LINGER_TICKS have passed: close, unless the client still sends and may go on."""
+        self._lingered_ticks += LINGER_TICKS
+        sent_bytes = self._drained_bytes - self._linger_start_bytes
+        self._linger_start_bytes = self._drained_bytes
+        max_bytes = self.worker.max_body_bytes
+        if (
+            sent_bytes < MIN_LINGER_BYTES
+            or self._lingered_ticks + LINGER_TICKS > MAX_LINGER_TICKS
+            or 0 <= max_bytes < self._drained_bytes
+        ):
+            self._close()
+        else:
+            self._read_ticks = LINGER_TICKS
 
     def _reset(self) -> None:
         """Close at once, and in no order: the peer lacks what it is owed."""

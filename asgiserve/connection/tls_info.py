@@ -60,9 +60,10 @@ def add_tls(extensions: dict[str, Any], transport: Any) -> dict[str, Any]:
 def resets_late_input(transport: Any) -> bool:
     """Whether *transport*, once closed, answers what its peer still sends by a reset.
 
-    So does asyncio's TLS: to the end that it has sent, it takes nothing but the peer's.
+    So does the TLS of asyncio and uvloop: to the end that it has sent, it takes nothing but the
+    peer's.
     """
-    return type(transport).__module__ == "asyncio.sslproto"
+    return type(transport).__module__ in ("asyncio.sslproto", "uvloop.loop")
 
 
 def describe_tls(ssl_object: Any, context: ssl.SSLContext) -> dict[str, Any]:

@@ -255,7 +255,7 @@ def test_request_that_is_on_its_way_is_answered_by_a_draining_server(impl, sent)
         response = read_responses(wire.sent)[-1]
         assert response.status == 200
         assert response.says_close
-        assert wire.transport.is_connection_lost
+        assert not wire.is_open
 
 
 @pytest.mark.parametrize("sent", [b"", GET])
@@ -284,6 +284,45 @@ def test_request_in_flight_is_answered_with_close(impl):
         (response,) = read_responses(wire.sent)
         assert response.body == b"hi"
         assert response.says_close
+        assert not wire.is_open
+
+
+def test_client_that_has_sent_more_gets_an_orderly_end_from_a_draining_server(impl):
+    """RFC 9112 section 9.6: closing with input that nobody has read would reset the connection."""
+    resume = asyncio.Event()
+
+    async def app(scope, receive, send):
+        await resume.wait()
+        await answer(send, b"hi")
+
+    with Wire(impl, app) as wire:
+        wire.feed(GET + GET)
+        drain(wire)
+        wire.call(resume.set)
+        assert wire.transport.has_sent_eof
+        wire.feed(GET)
+        assert wire.transport.unread_bytes == 0
+        assert not wire.transport.is_closing()
+        wire.feed_eof()
+        assert wire.transport.is_connection_lost
+        assert not wire.transport.was_aborted
+        assert len(read_responses(wire.sent)) == 1
+
+
+def test_client_that_keeps_silent_holds_a_draining_server_up_for_two_seconds(impl):
+    with Wire(impl, RecordingApp()) as wire:
+        wire.feed(GET[:-2])
+        drain(wire)
+        wire.feed(GET[-2:])
+        wire.tick(2.5)
+        assert wire.transport.is_connection_lost
+
+
+def test_client_that_asked_for_the_end_is_closed_at_once_by_a_draining_server(impl):
+    with Wire(impl, RecordingApp()) as wire:
+        wire.feed(GET[:-2])
+        drain(wire)
+        wire.feed(b"connection: close\r\n\r\n")
         assert wire.transport.is_connection_lost
 
 
@@ -307,7 +346,7 @@ def test_stream_in_flight_is_completed_and_closed(impl):
         assert not wire.transport.is_connection_lost
         wire.feed(GET)
         assert read_responses(wire.sent)[1].says_close
-        assert wire.transport.is_connection_lost
+        assert not wire.is_open
 
 
 def test_request_whose_body_is_coming_is_answered_with_close(impl):
@@ -318,7 +357,7 @@ def test_request_whose_body_is_coming_is_answered_with_close(impl):
         (response,) = read_responses(wire.sent)
         assert response.body == b"hello"
         assert response.says_close
-        assert wire.transport.is_connection_lost
+        assert not wire.is_open
 
 
 def test_connection_whose_unread_body_is_coming_is_closed_by_draining(impl):
@@ -340,7 +379,7 @@ def test_head_that_is_coming_is_answered_with_close(impl):
         wire.feed(GET[10:])
         responses = read_responses(wire.sent)
         assert [response.says_close for response in responses] == [True]
-        assert wire.transport.is_connection_lost
+        assert not wire.is_open
 
 
 def test_endless_stream_is_told_to_end(impl, caplog):
@@ -402,7 +441,7 @@ def test_long_poll_is_told_to_end_and_may_answer(impl):
         (response,) = read_responses(wire.sent)
         assert response.body == b"try again"
         assert response.says_close
-        assert wire.transport.is_connection_lost
+        assert not wire.is_open
 
 
 def test_abort_ends_at_once(impl):

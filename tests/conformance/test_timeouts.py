@@ -404,6 +404,113 @@ def test_refused_client_that_closes_is_let_go_at_once(impl):
         assert wire.transport.is_connection_lost
 
 
+# --- a client that sends on after its answer ------------------------------------------------------
+
+UPLOAD_HEAD = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000000\r\n\r\n"
+CHUNKED_HEAD = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
+CHUNK = b"4000\r\n" + b"x" * 0x4000 + b"\r\n"
+TLS = {"sslcontext": object()}
+
+
+async def refuse(scope, receive, send):
+    await answer(send, b"no", status=401)
+
+
+def upload(wire: Wire, seconds: float, piece: bytes) -> None:
+    """Send one *piece* every quarter of a second, while the server takes it."""
+    for _ in range(round(seconds * 4)):
+        wire.feed(piece)
+        wire.tick(0.25)
+
+
+@pytest.mark.parametrize("is_draining", [False, True], ids=["serving", "draining"])
+@pytest.mark.parametrize("extra", [{}, TLS], ids=["plain", "tls"])
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [(UPLOAD_HEAD, b"x" * 5_000), (CHUNKED_HEAD, CHUNK)],
+    ids=["length", "chunked"],
+)
+def test_upload_is_dropped_for_half_a_minute_after_its_answer(
+    impl, head, piece, extra, is_draining
+):
+    with Wire(impl, refuse, extra=extra) as wire:
+        wire.feed(head)
+        if is_draining:
+            wire.context.is_draining = True
+            wire.call(wire.connection.start_draining)
+        # The first 64 KiB of chunks might have ended a short body.
+        upload(wire, 28, piece)
+        assert wire.transport.unread_bytes == 0
+        assert not wire.transport.is_closing()
+        upload(wire, 3, piece)
+        assert wire.transport.is_closing()
+        assert statuses(wire) == [401]
+
+
+def test_upload_that_pauses_after_its_answer_is_cut_off(impl):
+    with Wire(impl, refuse) as wire:
+        wire.feed(UPLOAD_HEAD)
+        upload(wire, 10, b"x" * 5_000)
+        wire.tick(2 * LINGER_S + MARGIN_S)
+        assert wire.transport.is_connection_lost
+
+
+def test_upload_that_trickles_after_its_answer_is_cut_off(impl):
+    with Wire(impl, refuse) as wire:
+        wire.feed(UPLOAD_HEAD)
+        upload(wire, LINGER_S + MARGIN_S, b"x" * 100)
+        assert wire.transport.is_connection_lost
+
+
+def test_upload_over_the_limit_is_dropped_for_two_seconds_after_its_answer(impl):
+    with Wire(impl, RecordingApp(), limit_request_body=50_000) as wire:
+        wire.feed(UPLOAD_HEAD)
+        upload(wire, LINGER_S, b"x" * 10_000)
+        assert not wire.transport.is_closing()
+        upload(wire, MARGIN_S, b"x" * 10_000)
+        assert wire.transport.is_connection_lost
+        assert statuses(wire) == [413]
+
+
+def test_upload_below_the_limit_is_dropped_after_its_answer(impl):
+    with Wire(impl, refuse, limit_request_body=1_000_000_000) as wire:
+        wire.feed(UPLOAD_HEAD)
+        upload(wire, 10, b"x" * 10_000)
+        assert not wire.transport.is_closing()
+
+
+def test_tls_is_closed_at_the_end_of_an_upload_whose_answer_did_not_say_so(impl):
+    """The client might take the connection for one that goes on."""
+    with Wire(impl, refuse, extra=TLS) as wire:
+        wire.feed(CHUNKED_HEAD)
+        upload(wire, 10, CHUNK)
+        assert not wire.transport.is_closing()
+        wire.feed(b"0\r\n\r\n")
+        assert wire.transport.is_closing()
+        assert not read_responses(wire.sent)[0].says_close
+
+
+def test_tls_whose_end_is_that_of_the_response_is_closed_at_once(impl):
+    async def app(scope, receive, send):
+        await send(start(status=401))
+        await send(body(b"n", more=True))
+        await send(body(b"o"))
+
+    with Wire(impl, app, extra=TLS) as wire:
+        wire.feed(b"POST / HTTP/1.0\r\ncontent-length: 1000000\r\n\r\n")
+        assert wire.transport.is_closing()
+
+
+def test_malformed_rest_of_a_body_does_not_reset_the_answer(impl):
+    with Wire(impl, refuse) as wire:
+        wire.feed(CHUNKED_HEAD)
+        wire.feed(b"no chunk\r\n")
+        assert wire.transport.has_sent_eof
+        assert not wire.transport.is_closing()
+        wire.feed_eof()
+        assert statuses(wire) == [401]
+
+
 def test_worker_that_was_blocked_does_not_close_its_connections(impl):
     with Wire(impl, RecordingApp()) as wire:
         wire.loop.now_s += 3600
