@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgiserve.errors import ConfigError
 from asgiserve.log_formatters import TRACE, AccessFormatter, DefaultFormatter
+from asgiserve.log_handler import LogHandler
 from asgiserve.logging_defaults import LOGGING_CONFIG
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = [
     "TRACE",
     "AccessFormatter",
     "DefaultFormatter",
+    "LogHandler",
     "configure_logging",
 ]
 

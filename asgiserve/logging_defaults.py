@@ -32,12 +32,12 @@ LOGGING_CONFIG: dict[str, Any] = {
     },
     "handlers": {
         "default": {
-            "class": "logging.StreamHandler",
+            "class": "asgiserve.log_handler.LogHandler",
             "formatter": "default",
             "stream": "ext://sys.stderr",
         },
         "access": {
-            "class": "logging.StreamHandler",
+            "class": "asgiserve.log_handler.LogHandler",
             "formatter": "access",
             "stream": "ext://sys.stdout",
         },

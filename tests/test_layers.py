@@ -33,6 +33,8 @@ LAYERS = {
             "exit_status",
             "log",
             "log_formatters",
+            "log_handler",
+            "log_writer",
             "logging_defaults",
             "option_kinds",
             "option_parameters",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from typing import TYPE_CHECKING, TextIO
 from urllib.parse import quote
@@ -24,24 +23,22 @@ from asgiserve.log_formatters import (
     escape_client,
     escape_target,
 )
+from asgiserve.log_handler import LogHandler
+from asgiserve.log_writer import LogWriter
 from asgiserve.logging_defaults import ACCESS_FORMAT, TIME_FORMAT
 from asgiserve.structured_logs import JsonFormatter, LogfmtFormatter, StructuredFormatter
 
 if TYPE_CHECKING:
     from asgiserve.config import Config
 
-__all__ = ["MAX_UNSENT_BYTES", "AccessLog", "make_access_log"]
+__all__ = ["AccessLog", "make_access_log"]
 
 logger = logging.getLogger("asgiserve.access")
-error_logger = logging.getLogger("asgiserve.error")
-
-# What is kept for a reader of the log that does not keep up; beyond it, lines are dropped.
-MAX_UNSENT_BYTES = 1024 * 1024
 
 # Lines wait this long for others: a write costs as much as a dozen lines.
 FLUSH_DELAY_S = 0.01
-# How long a full pipe is left alone.
-RETRY_DELAY_S = 0.1
+
+KNOWN_HANDLERS = (logging.StreamHandler, LogHandler)
 
 
 def make_access_log(config: Config, loop: asyncio.AbstractEventLoop) -> AccessLog | None:
@@ -64,11 +61,9 @@ class AccessLog(access_line.AccessLines):
         super().__init__(choose_layout(self._formatter))
         self._loop = loop
         self._second = -1
-        # Bytes that a full pipe has not taken yet.
-        self._unsent = b""
+        # For a handler that has none.
+        self._writer = LogWriter(None)
         self._timer: asyncio.TimerHandle | None = None
-        # The stream has failed, and that was said once.
-        self._has_warned = False
 
     def begin_batch(self) -> bool:
         """Have the lines that follow written soon, if the default handler is in place."""
@@ -86,7 +81,8 @@ class AccessLog(access_line.AccessLines):
         ):
             return False
         self._set_prefix(time.time())
-        self._flush_after(FLUSH_DELAY_S)
+        if self._timer is None:
+            self._timer = self._loop.call_later(FLUSH_DELAY_S, self.flush)
         return True
 
     def write_record(
@@ -138,20 +134,13 @@ class AccessLog(access_line.AccessLines):
         )
 
     def flush(self) -> None:
-        """Write what was collected; the server calls it before its loop ends."""
+        """Hand on what was collected; the server calls it before its loop ends."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         lines = self.take()
-        stream = self._handler.stream if self._handler else None
-        if stream is None or not (lines or self._unsent):
-            return
-        try:
-            self._write_lines(stream, lines)
-        except (OSError, ValueError) as error:
-            # A closed pipe or a full disk: serving goes on without these lines.
-            self._unsent = b""
-            self._warn_once(str(error))
+        if lines and self._handler is not None:
+            self._find_writer(self._handler).write(lines)
 
     def _set_prefix(self, now_s: float) -> None:
         level = logging.getLevelName(logging.INFO)
@@ -167,43 +156,13 @@ class AccessLog(access_line.AccessLines):
             prefix = f"{level} {time.strftime(TIME_FORMAT, time.localtime(second))} "
         self.prefix = prefix.encode("ascii", "backslashreplace")
 
-    def _write_lines(self, stream: TextIO, lines: bytes) -> None:
-        try:
-            fd = stream.fileno()
-        except (AttributeError, OSError, ValueError):
-            # Not a file: a test's or a notebook's stream, or a closed one, which says so itself.
-            stream.write(lines.decode("ascii"))
-            stream.flush()
-            return
-        data = self._unsent + lines
-        try:
-            # What the application printed comes first.
-            stream.flush()
-            sent = os.write(fd, data)
-        except BlockingIOError:
-            sent = 0
-        self._unsent = data[sent:]
-        if self._unsent:
-            self._keep_unsent()
-        else:
-            self._has_warned = False
-
-    def _keep_unsent(self) -> None:
-        """A pipe is full: offer the rest again a little later, unless it has grown too large."""
-        if len(self._unsent) > MAX_UNSENT_BYTES:
-            end = self._unsent.rfind(b"\n", 0, MAX_UNSENT_BYTES) + 1
-            self._unsent = self._unsent[:end]
-            self._warn_once("the reader is too slow")
-        self._flush_after(RETRY_DELAY_S)
-
-    def _flush_after(self, delay_s: float) -> None:
-        if self._timer is None:
-            self._timer = self._loop.call_later(delay_s, self.flush)
-
-    def _warn_once(self, reason: str) -> None:
-        if not self._has_warned:
-            self._has_warned = True
-            error_logger.warning("Access lines are being lost: %s", reason)
+    def _find_writer(self, handler: logging.StreamHandler[TextIO]) -> LogWriter:
+        """What writes to the stream that *handler* has now."""
+        if isinstance(handler, LogHandler):
+            return handler.writer
+        if self._writer.stream is not handler.stream:
+            self._writer = LogWriter(handler.stream)
+        return self._writer
 
 
 def find_default_handler() -> logging.StreamHandler[TextIO] | None:
@@ -213,7 +172,7 @@ def find_default_handler() -> logging.StreamHandler[TextIO] | None:
     handler = logger.handlers[0]
     formatter = handler.formatter
     # Subclasses may do anything: only the classes themselves are known.
-    if type(handler) is not logging.StreamHandler:
+    if not isinstance(handler, logging.StreamHandler) or type(handler) not in KNOWN_HANDLERS:
         return None
     if type(formatter) in (JsonFormatter, LogfmtFormatter):
         return handler
