@@ -108,10 +108,15 @@ def execute(
         check(settings.make_config())
     if print_config or check_config:
         return 0
+    from asgiserve.server.exit_guard import leave_output
+
     server_config = settings.make_config()
     if settings.service_links:
         log_service_links(settings.service_links, server_config)
-    return serve(server_config, lambda: read_settings().make_config())
+    try:
+        return serve(server_config, lambda: read_settings().make_config())
+    finally:
+        leave_output()
 
 
 def log_service_links(variables: Sequence[str], config: Config) -> None:

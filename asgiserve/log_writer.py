@@ -248,7 +248,7 @@ class Target:
                 sock = socket.socket(fileno=os.dup(fd))
                 weakref.finalize(self, sock.close).atexit = False
                 self.write = lambda data: sock.send(data, socket.MSG_DONTWAIT)
-        elif stat.S_ISFIFO(found.st_mode) or os.isatty(fd):
+        elif is_pipe_or_terminal(fd):
             own_fd = open_nonblocking(fd)
             if own_fd is not None:
                 weakref.finalize(self, os.close, own_fd).atexit = False
@@ -262,14 +262,20 @@ def open_nonblocking(fd: int) -> int | None:
     """Another descriptor of the pipe or terminal *fd*, with an O_NONBLOCK of its own, if possible.
 
     Linux opens it again, by its name in /proc; elsewhere such names only duplicate a descriptor.
+    A file is not opened again: its position would not be that of *fd*.
     """
-    if sys.platform != "linux":
+    if sys.platform != "linux" or not is_pipe_or_terminal(fd):
         return None
     flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     try:
         return os.open(f"/proc/self/fd/{fd}", flags)
     except OSError:
         return None
+
+
+def is_pipe_or_terminal(fd: int) -> bool:
+    """Whether *fd* is one of those that block until somebody reads."""
+    return stat.S_ISFIFO(os.fstat(fd).st_mode) or os.isatty(fd)
 
 
 def is_writable(fd: int, timeout_s: float | None = 0) -> bool:

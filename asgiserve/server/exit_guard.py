@@ -1,7 +1,8 @@
-"""The end of a process whose threads do not end.
+"""The end of a process whose threads do not end, or whose output nobody reads.
 
 An application's blocking call, in a thread, cannot be cancelled, and Python waits for its threads
-at exit. The grace period bounds that too, where the process serves and does nothing else.
+at exit. The grace period bounds that too, where the process serves and does nothing else. Python
+also writes at exit what the application has printed, and waits until that is read.
 """
 
 from __future__ import annotations
@@ -12,14 +13,20 @@ import os
 import sys
 import threading
 import time
+from typing import TextIO
 
-__all__ = ["guard_exit"]
+from asgiserve.log_writer import is_writable, open_nonblocking, wait_for_readers
+
+__all__ = ["flush_output", "guard_exit", "leave_output"]
 
 logger = logging.getLogger("asgiserve.error")
 
 
 # What threads and exit handlers get when the grace period is over already.
 MIN_EXIT_S = 1.0
+
+# What the readers of standard output and error get, at the end, to take what is left.
+LAST_OUTPUT_S = 0.5
 
 
 def guard_exit(deadline_s: float, status: int) -> None:
@@ -46,7 +53,78 @@ def end_process(timeout_s: float, status: int) -> None:
         if not thread.daemon and thread is not threading.main_thread()
     ]
     logger.warning("Ending the process with threads that still run: %s", ", ".join(left))
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()
+    leave_output()
     os._exit(status)
+
+
+def leave_output() -> None:
+    """Write what is left for standard output and error; after LAST_OUTPUT_S, drop it.
+
+    For a process that is about to end: Python would wait for the readers without limit.
+    """
+    deadline_s = time.monotonic() + LAST_OUTPUT_S
+    wait_for_readers(LAST_OUTPUT_S)
+    for stream in standard_streams():
+        if not flush(stream, deadline_s):
+            null_fd = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null_fd, stream.fileno())
+            os.close(null_fd)
+
+
+def flush_output() -> None:
+    """Write what the buffers of standard output and error hold, as far as that does not block."""
+    for stream in standard_streams():
+        flush(stream, 0)
+
+
+def standard_streams() -> list[TextIO]:
+    """Standard output and error, if they are there and have file descriptors."""
+    streams = []
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.fileno()
+        except (AttributeError, OSError, ValueError):
+            continue
+        streams.append(stream)
+    return streams
+
+
+def flush(stream: TextIO, deadline_s: float) -> bool:
+    """Flush *stream* until *deadline_s* at the latest; whether nothing is left."""
+    fd = stream.fileno()
+    try:
+        own_fd = open_nonblocking(fd)
+        if own_fd is None:
+            if is_writable(fd, left_s(deadline_s)):
+                stream.flush()
+                return True
+            return False
+        # For as long as this takes, in the place of what others share and may block.
+        shared_fd = os.dup(fd)
+        os.dup2(own_fd, fd)
+        os.close(own_fd)
+        try:
+            return flush_nonblocking(stream, fd, deadline_s)
+        finally:
+            os.dup2(shared_fd, fd)
+            os.close(shared_fd)
+    except (OSError, ValueError):
+        # Its reader is gone, or its disk is full.
+        return False
+
+
+def flush_nonblocking(stream: TextIO, fd: int, deadline_s: float) -> bool:
+    """As `flush`, where *fd* does not block."""
+    while True:
+        try:
+            stream.flush()
+        except BlockingIOError:
+            if not is_writable(fd, left_s(deadline_s)):
+                return False
+        else:
+            return True
+
+
+def left_s(deadline_s: float) -> float:
+    """How many seconds are left until *deadline_s*, a time of the monotonic clock."""
+    return max(deadline_s - time.monotonic(), 0)

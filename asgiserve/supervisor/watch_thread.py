@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
+
+from asgiserve.server.exit_guard import leave_output
 
 if TYPE_CHECKING:
     from asgiserve.supervisor.channel import Channel
@@ -114,7 +115,5 @@ class WatchThread:
         while not self._server.must_end(self._clock() - orphaned_s):
             time.sleep(LOOK_S)
         logger.error("Ending worker process %d, which has not stopped by itself", os.getpid())
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
+        leave_output()
         self._end_process(1)

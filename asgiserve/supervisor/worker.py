@@ -127,6 +127,7 @@ def run_worker(order: WorkerOrder, channel: Channel, app: Any = None) -> int:
     write_stacks_to(order.stacks_fd)
     channel.send({"kind": "started"})
     from asgiserve.errors import ConfigError, StartupError
+    from asgiserve.server.exit_guard import leave_output
 
     try:
         return serve(order, channel, app)
@@ -137,6 +138,8 @@ def run_worker(order: WorkerOrder, channel: Channel, app: Any = None) -> int:
     except SystemExit as exit_request:
         # The application's own wish.
         return exit_request.code if isinstance(exit_request.code, int) else FAILURE
+    finally:
+        leave_output()
 
 
 def serve(order: WorkerOrder, channel: Channel, app: Any) -> int:

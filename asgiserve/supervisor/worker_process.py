@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asgiserve.early_signals import ignore_late_signals
+from asgiserve.server.exit_guard import flush_output, leave_output
 from asgiserve.signal_handlers import fork_process
 from asgiserve.supervisor.channel import Channel
 
@@ -123,10 +124,8 @@ class WorkerProcess:
             OSError: the system does not let us start a process.
         """
         ours, theirs = Channel.pair()
-        for stream in (sys.stdout, sys.stderr):
-            # Or what is left in a buffer is written twice.
-            if stream is not None:
-                stream.flush()
+        # Or what is left in a buffer is written twice.
+        flush_output()
         with held_signals():
             try:
                 pid = fork_process()
@@ -255,9 +254,7 @@ def end_interpreter() -> None:
     # multiprocessing calls in its children, too.
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()
+    leave_output()
 
 
 @contextmanager

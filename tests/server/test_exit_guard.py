@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+import os
+import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import NamedTuple, TextIO
 
 import pytest
 
 from asgiserve.server import exit_guard
-from asgiserve.server.exit_guard import MIN_EXIT_S, guard_exit
+from asgiserve.server.exit_guard import MIN_EXIT_S, flush_output, guard_exit, leave_output
 
 
 @pytest.fixture
@@ -45,3 +50,102 @@ def test_process_without_a_limit_is_not_guarded(ends: list[tuple[float, int]]) -
     guard_exit(math.inf, 0)
     wait_for_guard()
     assert ends == []
+
+
+# Output that nobody reads ---------------------------------------------------------------------
+
+
+class Output(NamedTuple):
+    """Standard output and standard error, one pipe, and who reads it."""
+
+    reader_fd: int
+    stdout: TextIO
+    stderr: TextIO
+
+    def read(self) -> bytes:
+        """All that has come."""
+        data = b""
+        try:
+            while piece := os.read(self.reader_fd, 65536):
+                data += piece
+        except BlockingIOError:
+            pass
+        return data
+
+
+@pytest.fixture
+def output(monkeypatch: pytest.MonkeyPatch) -> Iterator[Output]:
+    if sys.platform == "win32":
+        pytest.skip("needs pipes that can be polled")
+    monkeypatch.setattr(exit_guard, "LAST_OUTPUT_S", 0.01)
+    reader_fd, fd = os.pipe()
+    os.set_blocking(reader_fd, False)
+    with open_text(fd) as stdout, open_text(os.dup(fd)) as stderr:
+        # Not those of `sys`, which pytest exchanges.
+        streams = SimpleNamespace(stdout=stdout, stderr=stderr)
+        monkeypatch.setattr(exit_guard, "sys", streams)
+        output = Output(reader_fd, stdout, stderr)
+        yield output
+        # Or closing the streams could block.
+        output.read()
+    os.close(reader_fd)
+
+
+def open_text(fd: int) -> TextIO:
+    return os.fdopen(fd, "w", encoding="utf-8")
+
+
+def fill(fd: int) -> None:
+    """Write until another byte would block."""
+    os.set_blocking(fd, False)
+    for size in (4096, 1):
+        try:
+            while True:
+                os.write(fd, b"x" * size)
+        except BlockingIOError:
+            pass
+    os.set_blocking(fd, True)
+
+
+@pytest.fixture(params=[True, False], ids=["opened-again", "polled"])
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the system can open a pipe once more, as Linux can."""
+    if not request.param:
+        monkeypatch.setattr(exit_guard, "open_nonblocking", lambda fd: None)
+
+
+@pytest.mark.usefixtures("_way")
+@pytest.mark.parametrize("flush", [flush_output, leave_output])
+def test_what_was_printed_is_written(output: Output, flush: Callable[[], None]) -> None:
+    output.stdout.write("out ")
+    output.stderr.write("err")
+    flush()
+    assert output.read() == b"out err"
+
+
+@pytest.mark.usefixtures("_way")
+def test_flush_leaves_what_nobody_reads(output: Output) -> None:
+    fill(output.stdout.fileno())
+    output.stdout.write("printed")
+    flush_output()
+    assert os.get_blocking(output.stdout.fileno())
+    output.read()
+    flush_output()
+    assert output.read() == b"printed"
+
+
+@pytest.mark.usefixtures("_way")
+def test_leaving_drops_what_nobody_reads(output: Output) -> None:
+    fill(output.stdout.fileno())
+    output.stdout.write("printed")
+    leave_output()
+    # As the interpreter does at its end.
+    output.stdout.flush()
+    output.stderr.flush()
+    assert b"printed" not in output.read()
+
+
+def test_missing_streams_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exit_guard, "sys", SimpleNamespace(stdout=None, stderr=None))
+    flush_output()
+    leave_output()
