@@ -86,7 +86,7 @@ class Lifespan:
         return bool(self.failure)
 
     async def startup(self) -> None:
-        """Tell the application to start, and wait until it has.
+        """Tell the application to start, and wait until it has; cancelling this cancels it.
 
         Returns as well when the application has no lifespan, or breaks in mode ``auto``: the
         specification wants the server to continue then.
@@ -103,7 +103,12 @@ class Lifespan:
         try:
             reaction = await self._ask("lifespan.startup", Phase.STARTING, self._startup_timeout_s)
         except asyncio.CancelledError:
-            await self._end_task()
+            # What has answered this very moment is owed its shutdown.
+            if self._phase is Phase.RUNNING:
+                self._task.add_done_callback(self._on_early_end)
+            else:
+                logger.info("Application startup was cancelled")
+                await self._end_task()
             raise
         if reaction is Reaction.NONE:
             await self._end_task()

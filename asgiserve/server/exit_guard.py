@@ -13,15 +13,18 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import TextIO
 
 from asgiserve.log_writer import is_writable, open_nonblocking, wait_for_readers
 
-__all__ = ["flush_output", "guard_exit", "leave_output"]
+__all__ = ["flush_output", "guard_exit", "guard_startup", "leave_output"]
 
 logger = logging.getLogger("asgiserve.error")
 
 
+# What an application's startup gets to unwind, which was cancelled but may block the event loop.
+UNWIND_S = 3.0
 # What threads and exit handlers get when the grace period is over already.
 MIN_EXIT_S = 1.0
 
@@ -44,6 +47,21 @@ def guard_exit(deadline_s: float, status: int) -> None:
     ).start()
 
 
+def guard_startup(is_over: Callable[[], bool]) -> None:
+    """End the process with status 0 if a startup that was cancelled is not over soon."""
+    threading.Thread(
+        target=end_startup, args=(is_over,), name="asgiserve-startup-guard", daemon=True
+    ).start()
+
+
+def end_startup(is_over: Callable[[], bool]) -> None:
+    """Wait for UNWIND_S, then end the process as it is, unless *is_over*."""
+    time.sleep(UNWIND_S)
+    if not is_over():
+        logger.warning("Ending the process: the application's startup does not end")
+        end_now(0)
+
+
 def end_process(timeout_s: float, status: int) -> None:
     """Wait for *timeout_s* seconds, then end the process as it is."""
     time.sleep(timeout_s)
@@ -53,6 +71,11 @@ def end_process(timeout_s: float, status: int) -> None:
         if not thread.daemon and thread is not threading.main_thread()
     ]
     logger.warning("Ending the process with threads that still run: %s", ", ".join(left))
+    end_now(status)
+
+
+def end_now(status: int) -> None:
+    """End the process, but write what it has said."""
     leave_output()
     os._exit(status)
 

@@ -29,7 +29,7 @@ from asgiserve.server.access_log import make_access_log
 from asgiserve.server.app_loader import load_app
 from asgiserve.server.draining import drain
 from asgiserve.server.event_loop import open_runner
-from asgiserve.server.exit_guard import guard_exit
+from asgiserve.server.exit_guard import guard_exit, guard_startup
 from asgiserve.server.introduction import describe_addresses, introduce
 from asgiserve.server.listener import Listener
 from asgiserve.server.log_files import give_log_files, reopen_log_files
@@ -45,7 +45,7 @@ from asgiserve.server.signals import (
     raise_again,
 )
 from asgiserve.server.sockets import bind_listeners
-from asgiserve.server.stop_request import StopRequest, finish_unless
+from asgiserve.server.stop_request import StopRequest, StopSignals, finish_unless
 from asgiserve.server.systemd import announce, notify_ready, notify_reloading
 from asgiserve.server.tls import TlsSettings
 from asgiserve.standard_files import open_standard_files
@@ -101,6 +101,7 @@ class Server:
         self.is_replaced = False
         self.last_notified = 0.0
         self._request = StopRequest()
+        self._taken_signals = StopSignals()
         self._keeps_signals = False
         self._caught_signals: list[int] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -109,6 +110,7 @@ class Server:
         # What systemd shows.
         self._status = ""
         self._is_loading = False
+        self._is_starting = False
         self._grace_end_s = math.inf
         # What shutdown has to do, last thing first.
         self._undo = AsyncExitStack()
@@ -178,7 +180,7 @@ class Server:
     async def startup(self, sockets: Sequence[socket.socket | Listener] | None = None) -> None:
         """Bind, import the application, run the application's startup, and accept connections.
 
-        Leaves off where it is when the server is asked to stop meanwhile.
+        When the server is asked to stop meanwhile, the application's startup is cancelled.
 
         Raises:
             StartupError: the server could not start; nothing is left open.
@@ -199,15 +201,9 @@ class Server:
             for listener in listeners:
                 undo.callback(listener.close)
             self._settle(undo)
-            app = self._load_app()
-            if app is not None:
-                self._callback = find_callback(self.config)
-                lifespan = Lifespan(app, self.config, is_strict=self.refuses_broken_startup)
-                self.lifespan = lifespan
-                undo.push_async_callback(self._stop_lifespan, lifespan)
-                await finish_unless(self._request.force, lifespan.startup())
-                if not self.should_exit:
-                    await self._open(app, lifespan, listeners, undo)
+            started = await self._start_app(undo)
+            if started is not None and not self.should_exit:
+                await self._open(*started, listeners, undo)
             self._undo = undo.pop_all()
 
     async def main_loop(self) -> None:
@@ -279,9 +275,14 @@ class Server:
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal: one stops, a second forces, a third cuts the lifespan short.
 
-        Where there is a drain_delay, the second ends it, and so on.
+        Where there is a drain_delay, the second ends it, and so on. What comes within half a second
+        says the same again.
         """
         self._caught_signals.append(sig)
+        if not self._taken_signals.take():
+            return
+        if self._is_starting and self.owns_process:
+            guard_startup(lambda: not self._is_starting)
         if self._is_loading and frame is not None:
             # The loop sees nothing until the import is over, which may take long. Both, since an
             # exception may come at a place where it is lost.
@@ -324,6 +325,22 @@ class Server:
         if self._request.is_spent:
             self._request = StopRequest()
         return self._request
+
+    async def _start_app(self, undo: AsyncExitStack) -> tuple[Any, Lifespan] | None:
+        """Import the application and run its startup; None when a signal broke its import off."""
+        self._is_starting = True
+        try:
+            app = self._load_app()
+            if app is None:
+                return None
+            self._callback = find_callback(self.config)
+            lifespan = Lifespan(app, self.config, is_strict=self.refuses_broken_startup)
+            self.lifespan = lifespan
+            undo.push_async_callback(self._stop_lifespan, lifespan)
+            await finish_unless(self._request.stop, lifespan.startup())
+        finally:
+            self._is_starting = False
+        return app, lifespan
 
     def _load_app(self) -> Any:
         """The application; None when a signal broke its import off."""
@@ -444,8 +461,10 @@ class Server:
         self._request.detach()
         self._loop = None
         self.worker = None
-        if not self.started:
+        if self.started:
+            logger.info("Stopped server process %d", os.getpid())
+        elif not self.should_exit:
             return
-        logger.info("Stopped server process %d", os.getpid())
         if self.owns_process:
-            guard_exit(0 if self.force_exit else self._grace_end_s, self.exit_status)
+            has_grace = self.started and not self.force_exit
+            guard_exit(self._grace_end_s if has_grace else 0, self.exit_status)

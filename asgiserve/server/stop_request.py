@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import math
+import threading
+import time
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-__all__ = ["StopRequest", "finish_unless"]
+__all__ = ["REPEAT_S", "StopRequest", "StopSignals", "finish_unless"]
+
+# How long after a signal to stop another one says the same again. `uv run` and npm forward what the
+# terminal or systemd has sent to all processes; foreman makes TERM of the terminal's INT.
+REPEAT_S = 0.5
 
 
 class StopRequest:
@@ -110,6 +117,36 @@ class StopRequest:
                 self.force.set()
             if self._is_cut_short:
                 self.cut_short.set()
+
+
+class StopSignals:
+    """Tells a signal to stop that comes by two ways from a second one, which asks for more.
+
+    Args:
+        clock: gives seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._quiet_until_s = -math.inf
+        self._is_taking = threading.Lock()
+
+    def take(self) -> bool:
+        """Whether to act on a signal that has just come, whichever of those to stop it is."""
+        # A handler may be interrupted by the next signal's, anywhere.
+        if not self._is_taking.acquire(blocking=False):
+            return False
+        try:
+            if self._clock() < self._quiet_until_s:
+                return False
+            self.rest()
+            return True
+        finally:
+            self._is_taking.release()
+
+    def rest(self) -> None:
+        """Take none for REPEAT_S: acting on a signal may last, and the next waits meanwhile."""
+        self._quiet_until_s = self._clock() + REPEAT_S
 
 
 async def finish_unless(event: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:

@@ -18,6 +18,7 @@ from asgiserve.errors import AsgiserveError
 from asgiserve.exit_status import FAILURE, STARTUP_FAILURE, USAGE_ERROR
 from asgiserve.supervisor.health_check import HealthCheck, Witness, retire
 from asgiserve.supervisor.pool_worker import (
+    EXIT_MARGIN_S,
     PoolWorker,
     Process,
     Reason,
@@ -245,6 +246,10 @@ class ProcessPool:
     # --- reactions --------------------------------------------------------------------------------
 
     def _on_ready(self, worker: PoolWorker) -> None:
+        if worker.state is State.DRAINING and worker.ready_s == math.inf:
+            # The order to stop came too late to spare it a start: it may have connections.
+            worker.ready_s = self._clock()
+            worker.kill_s = worker.ready_s + self._time_to_stop_s(worker)
         if worker.state is not State.STARTING:
             return
         worker.state = State.READY
@@ -391,8 +396,15 @@ class ProcessPool:
         is_dead = pulse is not None and pulse.is_stuck and not pulse.is_busy(now_s)
         worker.state = State.DRAINING
         worker.reason = None
-        worker.kill_s = now_s + (STUCK_GRACE_S if is_dead else stop_time_s(worker.config))
+        worker.kill_s = now_s + (STUCK_GRACE_S if is_dead else self._time_to_stop_s(worker))
         worker.process.send("leave" if is_replaced else "stop")
+
+    def _time_to_stop_s(self, worker: PoolWorker) -> float:
+        """The longest that *worker*, which was told to stop, may take for it."""
+        if worker.ready_s == math.inf:
+            # Its startup is cancelled, and there is nothing to finish.
+            return EXIT_MARGIN_S
+        return (stop_time_s if self._urgency < 2 else force_time_s)(worker.config)
 
     def _kill(self, worker: PoolWorker) -> None:
         worker.kill_s = math.inf

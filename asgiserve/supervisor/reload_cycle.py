@@ -22,6 +22,9 @@ logger = logging.getLogger("asgiserve.error")
 # A worker that shall stop and whose event loop does not turn (a busy loop, a debugger's prompt) is
 # killed after this time without a beat.
 STUCK_S = 3.0
+# A worker that shall stop before it has served has nothing to finish, and only unwinds what it has
+# begun: who saves a file waits for no startup.
+UNWIND_S = 1.0
 # Changes that go on and on do not put a restart off for longer.
 MAX_SETTLE_S = 2.0
 # How many files a line of the log names.
@@ -98,12 +101,20 @@ class ReloadCycle:
         # What the user has to have the worker do, should there be more signals.
         self._urges: list[Callable[[], None]] = []
         self._last_beat_s = 0.0
+        # When a worker that never has served is killed.
+        self._unwound_s = math.inf
 
     @property
     def next_s(self) -> float:
         """When ``on_time`` has something to do."""
-        is_stopping = self.phase is Phase.STOPPING
-        return min(self.settled_s, self._last_beat_s + STUCK_S if is_stopping else math.inf)
+        return min(self.settled_s, self._kill_s)
+
+    @property
+    def _kill_s(self) -> float:
+        """When the worker is killed, unless it stops or beats before."""
+        if self.phase is not Phase.STOPPING:
+            return math.inf
+        return min(self._last_beat_s + STUCK_S, self._unwound_s)
 
     def start(self) -> None:
         """Start the first worker."""
@@ -132,9 +143,8 @@ class ReloadCycle:
         """Take a message of the worker."""
         kind = message.get("kind")
         self._last_beat_s = self._clock()
-        if kind == "ready" and self.phase is Phase.STARTING:
-            self.phase = Phase.SERVING
-            self._has_served = True
+        if kind == "ready":
+            self._on_ready()
         elif kind == "failed":
             self._reason = str(message.get("reason"))
         elif kind == "retire" and self.phase is Phase.SERVING:
@@ -182,9 +192,10 @@ class ReloadCycle:
             self.settled_s = math.inf
             if self.phase is Phase.IDLE:
                 self._start_worker()
-        if self.phase is Phase.STOPPING and now_s >= self._last_beat_s + STUCK_S:
+        if now_s >= self._kill_s:
             logger.warning("Killing worker process %d, which does not stop", self._worker.pid)
             self._last_beat_s = now_s
+            self._unwound_s = math.inf
             self._worker.kill()
 
     def _start_worker(self) -> None:
@@ -197,9 +208,18 @@ class ReloadCycle:
         self._changed = set()
         self.phase = Phase.STARTING
 
+    def _on_ready(self) -> None:
+        # Had it been told to stop by then, it has connections now, which it brings to their end.
+        self._unwound_s = math.inf
+        if self.phase is Phase.STARTING:
+            self.phase = Phase.SERVING
+            self._has_served = True
+
     def _stop_worker(self) -> None:
+        now_s = self._clock()
+        self._unwound_s = now_s + UNWIND_S if self.phase is Phase.STARTING else math.inf
         self.phase = Phase.STOPPING
-        self._last_beat_s = self._clock()
+        self._last_beat_s = now_s
         self._urges = [self._worker.kill, lambda: self._worker.ask("force")]
         self._worker.ask("stop")
 

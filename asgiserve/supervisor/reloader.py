@@ -25,6 +25,7 @@ from asgiserve.server.pid_file import PidFile
 from asgiserve.server.privileges import apply_umask
 from asgiserve.server.process_title import set_process_title
 from asgiserve.server.sockets import bind_listeners
+from asgiserve.server.stop_request import StopSignals
 from asgiserve.supervisor.file_watch import (
     UNTOLD_CHANGE_S,
     FileWatch,
@@ -137,6 +138,7 @@ class Reloader:
         self._pipe = pipe
         self._events: SystemEvents | None = None
         self._watchdog = systemd.Watchdog()
+        self._stop_signals = StopSignals()
         # Set in the thread of the events.
         self._has_event = False
         # The worker's process has not closed its end, as far as we know.
@@ -197,9 +199,10 @@ class Reloader:
             if number == signal.SIGUSR1:
                 reopen_log_files()
                 self._worker.ask("reopen_logs")
-            elif number != signal.SIGCHLD:
+            elif number != signal.SIGCHLD and self._stop_signals.take():
                 systemd.notify_stopping()
                 self._cycle.on_stop_signal()
+                self._stop_signals.rest()
 
     def _take_messages(self) -> None:
         process = self._worker.process

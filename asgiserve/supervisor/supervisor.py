@@ -25,6 +25,7 @@ from asgiserve.server.log_files import give_log_files, reopen_log_files
 from asgiserve.server.pid_file import PidFile
 from asgiserve.server.privileges import apply_umask, find_identity
 from asgiserve.server.process_title import set_process_title
+from asgiserve.server.stop_request import StopSignals
 from asgiserve.supervisor.crew import Crew
 from asgiserve.supervisor.listener_sets import ListenerSets
 from asgiserve.supervisor.orphans import adopt_orphans, reap_orphans
@@ -79,6 +80,7 @@ class Supervisor:
         self._status = ""
         self._watchdog = systemd.Watchdog()
         self._is_stopping = False
+        self._stop_signals = StopSignals()
         self._undo = ExitStack()
         self._actions: dict[int, Callable[[], None]] = {
             signal.SIGCHLD: lambda: self._crew.reap(),
@@ -171,6 +173,8 @@ class Supervisor:
 
     def _stop(self) -> None:
         """Stop, in order at first, then by force."""
+        if not self._stop_signals.take():
+            return
         if not self._is_stopping:
             self._is_stopping = True
             systemd.notify_stopping()
@@ -181,6 +185,7 @@ class Supervisor:
             if self._takeover is not None:
                 self._takeover.cancel()
         self._crew.pool.stop()
+        self._stop_signals.rest()
 
     def _restart(self) -> None:
         """Read configuration, log files and certificates again, and replace the workers."""

@@ -71,15 +71,18 @@ class WorkerServer(Server):
             self._channel.send({"kind": "ready", "stack": stack})
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """As `Server.handle_exit`, but that a second signal adds nothing to the first.
+        """Stop in order, however often it is asked for: to force is the supervisor's to order.
 
         At a stop, service managers send a signal to each process of a service, beside the order
-        that comes from the supervisor.
+        that comes from the supervisor. That is taken by another thread, at any moment.
         """
-        if self._is_loading or not self.should_exit:
+        if not self.should_exit:
             # All stop, and the order is on its way; or else nobody has taken this place yet.
             self.is_replaced = False
-            super().handle_exit(sig, frame)
+        self.should_exit = True
+        if self._is_loading and frame is not None:
+            # As in `Server.handle_exit`.
+            raise KeyboardInterrupt
 
     def _load_app(self) -> Any:
         # A stop that came this early spares the import.

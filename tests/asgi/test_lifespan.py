@@ -347,6 +347,27 @@ def test_startup_cancelled_by_the_server_cancels_the_application(stage: Stage) -
     assert not asyncio.all_tasks(stage.loop)
 
 
+def test_startup_cancelled_when_it_has_been_answered_leaves_the_shutdown_to_come(
+    stage: Stage,
+) -> None:
+    received = []
+
+    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        received.append(await receive())
+        await send({"type": "lifespan.startup.complete"})
+        task.cancel()
+        received.append(await receive())
+        await send({"type": "lifespan.shutdown.complete"})
+
+    lifespan = stage.lifespan(app)
+    task = stage.loop.create_task(lifespan.startup())
+    stage.loop.run_until_idle()
+    assert task.cancelled()
+    stage.run(lifespan.shutdown())
+    assert [event["type"] for event in received] == ["lifespan.startup", "lifespan.shutdown"]
+    assert not lifespan.has_failed
+
+
 def test_application_that_ignores_its_cancellation_does_not_hold_the_server(stage: Stage) -> None:
     async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         while not stage.loop.now_s > 2_000:

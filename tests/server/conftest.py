@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from asgiserve.server import stop_request
 from asgiserve.server.signals import STOP_SIGNALS
 
 
@@ -21,3 +22,9 @@ def heard() -> Iterator[list[int]]:
     yield numbers
     for number, handler in previous.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each signal to stop counts, though no half second lies between them."""
+    monkeypatch.setattr(stop_request, "REPEAT_S", 0.0)

@@ -14,7 +14,14 @@ from typing import NamedTuple, TextIO
 import pytest
 
 from asgiserve.server import exit_guard
-from asgiserve.server.exit_guard import MIN_EXIT_S, flush_output, guard_exit, leave_output
+from asgiserve.server.exit_guard import (
+    MIN_EXIT_S,
+    UNWIND_S,
+    flush_output,
+    guard_exit,
+    guard_startup,
+    leave_output,
+)
 
 
 @pytest.fixture
@@ -28,7 +35,7 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, int]]:
 
 def wait_for_guard() -> None:
     for thread in threading.enumerate():
-        if thread.name == "asgiserve-exit-guard":
+        if thread.name in ("asgiserve-exit-guard", "asgiserve-startup-guard"):
             thread.join(5)
 
 
@@ -50,6 +57,21 @@ def test_process_without_a_limit_is_not_guarded(ends: list[tuple[float, int]]) -
     guard_exit(math.inf, 0)
     wait_for_guard()
     assert ends == []
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_process_ends_when_a_cancelled_startup_does_not(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, is_over: bool
+) -> None:
+    slept: list[float] = []
+    statuses: list[int] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    monkeypatch.setattr(exit_guard, "end_now", statuses.append)
+    guard_startup(lambda: is_over)
+    wait_for_guard()
+    assert slept == [UNWIND_S]
+    assert statuses == ([] if is_over else [0])
+    assert ("startup does not end" in caplog.text) is not is_over
 
 
 # Output that nobody reads ---------------------------------------------------------------------

@@ -306,7 +306,7 @@ async def test_connection_that_the_kernel_made_before_the_signal_is_served() -> 
             assert client.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-@pytest.mark.usefixtures("heard")
+@pytest.mark.usefixtures("heard", "impatient")
 async def test_second_signal_cancels_requests_and_runs_the_lifespan_shutdown() -> None:
     app = App()
     server = make_server(app)
@@ -321,7 +321,7 @@ async def test_second_signal_cancels_requests_and_runs_the_lifespan_shutdown() -
     assert server.exit_status == 0
 
 
-@pytest.mark.usefixtures("heard")
+@pytest.mark.usefixtures("heard", "impatient")
 async def test_third_signal_cuts_the_lifespan_shutdown_short() -> None:
     async def shutdown() -> None:
         for _ in range(3):
@@ -337,7 +337,7 @@ async def test_third_signal_cuts_the_lifespan_shutdown_short() -> None:
 
 
 @pytest.mark.usefixtures("heard")
-async def test_signal_during_startup_stops_after_it() -> None:
+async def test_signal_at_the_end_of_startup_owes_the_application_its_shutdown() -> None:
     async def startup() -> None:
         signal.raise_signal(signal.SIGTERM)
 
@@ -349,15 +349,23 @@ async def test_signal_during_startup_stops_after_it() -> None:
 
 
 @pytest.mark.usefixtures("heard")
-async def test_second_signal_during_startup_cancels_it() -> None:
+async def test_signal_cancels_a_startup_that_waits(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "asgiserve.error")
+
     async def startup() -> None:
         signal.raise_signal(signal.SIGTERM)
-        signal.raise_signal(signal.SIGTERM)
-        await asyncio.Event().wait()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            app.events.append("startup cancelled")
 
     app = App(startup)
-    await make_server(app).serve()
-    assert app.events == ["startup"]
+    server = make_server(app)
+    await server.serve()
+    assert app.events == ["startup", "startup cancelled"]
+    assert not server.started
+    assert server.exit_status == 0
+    assert "Application startup was cancelled" in caplog.text
 
 
 @pytest.mark.usefixtures("heard")

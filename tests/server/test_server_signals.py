@@ -56,6 +56,7 @@ def test_server_that_owns_the_process_takes_what_its_parent_has_ignored(number):
     assert signal.getsignal(number) is signal.SIG_IGN
 
 
+@pytest.mark.usefixtures("impatient")
 def test_signals_that_stop_the_server_are_the_hosts_too_each_kind_once(heard):
     server = Server(Config(app))
     with server.capture_signals():
@@ -97,3 +98,13 @@ def test_server_in_a_thread_that_is_told_of_a_signal_raises_none(heard):
     thread.join()
     assert server.should_exit
     assert not heard
+
+
+def test_signals_within_half_a_second_count_once_but_are_all_the_hosts(heard):
+    server = Server(Config(app))
+    with server.capture_signals():
+        for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
+            signal.raise_signal(number)
+        assert server.should_exit
+        assert not server.force_exit
+    assert heard == [signal.SIGTERM, signal.SIGINT]

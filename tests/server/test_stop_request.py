@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from asgiserve.server.stop_request import StopRequest
-from tests.fakes import ManualLoop
+from asgiserve.server.stop_request import REPEAT_S, StopRequest, StopSignals
+from tests.fakes import ManualClock, ManualLoop
 
 
 async def test_request_from_another_thread_wakes_the_loop() -> None:
@@ -139,3 +139,40 @@ def test_force_ends_a_delay(delay: Delay) -> None:
     delay.request.force_exit = True
     delay.loop.run_until_idle()
     assert delay.task.done()
+
+
+# --- signals that come twice ----------------------------------------------------------------------
+
+
+def test_signal_again_within_half_a_second_says_the_same() -> None:
+    clock = ManualClock()
+    signals = StopSignals(clock)
+    assert signals.take()
+    clock.now_s += REPEAT_S * 0.9
+    assert not signals.take()
+    # One that is held down on a keyboard still counts each half second.
+    clock.now_s += REPEAT_S * 0.2
+    assert signals.take()
+    assert not signals.take()
+
+
+def test_signal_that_waited_while_the_first_was_acted_on_says_the_same() -> None:
+    clock = ManualClock()
+    signals = StopSignals(clock)
+    assert signals.take()
+    clock.now_s += 10
+    signals.rest()
+    assert not signals.take()
+
+
+def test_signal_that_interrupts_the_first_ones_handler_says_the_same() -> None:
+    taken = []
+
+    def clock() -> float:
+        if not taken:
+            taken.append(signals.take())
+        return 1_000.0
+
+    signals = StopSignals(clock)
+    assert signals.take()
+    assert taken == [False]

@@ -4,6 +4,7 @@ import pytest
 
 from asgiserve.config import Config
 from asgiserve.errors import ConfigError
+from asgiserve.supervisor.pool_worker import EXIT_MARGIN_S
 
 from .fake_processes import FakeHost, orders, was_killed
 
@@ -475,6 +476,36 @@ def test_stop_after_the_drain_delay_forces():
     host.advance(11)
     host.pool.stop()
     assert orders(worker) == ["stop", "force"]
+
+
+def test_worker_that_has_yet_to_start_is_killed_soon_when_it_does_not_stop():
+    host = FakeHost(timeout_graceful_shutdown=None)
+    host.pool.tick()
+    first, second = host.pool.workers
+    host.pool.on_message(first, {"kind": "ready"})
+    host.pool.stop()
+    host.advance(EXIT_MARGIN_S + 0.2)
+    assert was_killed(second)
+    assert not was_killed(first)
+    host.end(second, -9)
+    host.end(first)
+    assert host.pool.exit_status == 0
+
+
+@pytest.mark.parametrize("stops", [1, 2])
+def test_worker_that_was_ready_before_it_heard_of_the_stop_has_its_time(stops):
+    host = FakeHost(workers=1, timeout_graceful_shutdown=20, timeout_lifespan_shutdown=10)
+    host.pool.tick()
+    (worker,) = host.pool.workers
+    for _ in range(stops):
+        host.pool.stop()
+    host.pool.on_message(worker, {"kind": "ready"})
+    assert not host.completed
+    limit_s = EXIT_MARGIN_S + (30 if stops == 1 else 10)
+    host.advance(limit_s - 0.2)
+    assert not was_killed(worker)
+    host.advance(0.4)
+    assert was_killed(worker)
 
 
 def test_worker_that_does_not_stop_is_killed_after_all_its_time():

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from asgiserve.errors import ConfigError
-from asgiserve.supervisor.reload_cycle import Phase, ReloadCycle
+from asgiserve.supervisor.reload_cycle import UNWIND_S, Phase, ReloadCycle
 from tests.fakes import ManualClock
 
 SETTLE_S = 0.25
@@ -270,6 +270,29 @@ def test_worker_that_does_not_stop_is_killed_once_it_beats_no_more(
     assert lines_of(caplog)[-1] == f"Killing worker process {PID}, which does not stop"
     serving.on_exit(-9)
     assert worker.told == ["start", "stop", "kill", "start"]
+
+
+def test_worker_that_starts_for_long_is_killed_though_it_beats(cycle, worker, advance, caplog):
+    cycle.on_changes({"/a.py"})
+    advance(UNWIND_S * 0.6)
+    cycle.on_message({"kind": "beat", "connections": 0})
+    assert worker.told == ["start", "stop"]
+    advance(UNWIND_S * 0.6)
+    assert worker.told == ["start", "stop", "kill"]
+    assert lines_of(caplog)[-1] == f"Killing worker process {PID}, which does not stop"
+    cycle.on_exit(-9)
+    assert worker.told == ["start", "stop", "kill", "start"]
+    assert cycle.phase is Phase.STARTING
+
+
+def test_worker_that_was_ready_before_it_heard_of_the_stop_has_its_time(cycle, worker, advance):
+    cycle.on_changes({"/a.py"})
+    cycle.on_message({"kind": "ready"})
+    assert cycle.phase is Phase.STOPPING
+    for _ in range(10):
+        advance(1)
+        cycle.on_message({"kind": "beat", "connections": 1})
+    assert worker.told == ["start", "stop"]
 
 
 def test_signal_stops_the_worker_and_all(serving, worker):

@@ -1,14 +1,18 @@
 """What a supervisor refuses before it opens anything, and what SIGHUP cannot change."""
 
+import signal
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 from asgiserve.config import Config
 from asgiserve.errors import ConfigError, StartupError
+from asgiserve.server.stop_request import REPEAT_S, StopSignals
 from asgiserve.supervisor import supervise as supervise_module
 from asgiserve.supervisor.supervise import supervise
 from asgiserve.supervisor.supervisor import Supervisor
+from tests.fakes import ManualClock
 from tests.logging_state import restored_logging
 
 __all__ = ["restored_logging"]
@@ -52,3 +56,33 @@ def test_what_is_fixed_is_kept_with_a_warning(caplog):
     assert (config.app, config.workers) == ("main:other", 3)
     assert (config.port, config.preload) == (1234, False)
     assert "Only a new start changes port, preload" in caplog.text
+
+
+class CountingCrew:
+    """A crew without workers, which counts how often its pool is stopped."""
+
+    def __init__(self):
+        self.stops = 0
+        self.pool = self
+        self.workers = ()
+
+    def stop(self):
+        self.stops += 1
+
+
+@pytest.mark.usefixtures("restored_logging")
+def test_signals_to_stop_that_come_twice_count_once():
+    clock = ManualClock()
+    supervisor = Supervisor(
+        Config("main:app", workers=2, log_config=None), None, owns_process=False
+    )
+    supervisor._crew = crew = CountingCrew()
+    supervisor._listeners = SimpleNamespace(leave_to_workers=lambda: None)
+    supervisor._stop_signals = StopSignals(clock)
+    numbers = [signal.SIGTERM, signal.SIGTERM, signal.SIGINT]
+    supervisor._signals = SimpleNamespace(read=lambda: numbers)
+    supervisor._on_signals()
+    assert crew.stops == 1
+    clock.now_s += REPEAT_S * 1.1
+    supervisor._on_signals()
+    assert crew.stops == 2

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import signal
 import sys
 import threading
 
@@ -121,3 +122,45 @@ async def test_report_is_made_in_the_loop_while_that_turns(make_server, monkeypa
     )
     assert await asyncio.to_thread(server.describe_requests) == ["a"]
     assert threads == [threading.main_thread()]
+
+
+# Signals --------------------------------------------------------------------------------------
+
+
+class Interrupted(WorkerServer):
+    """Gets the supervisor's order to stop at the worst moment of its signal handler."""
+
+    @property
+    def should_exit(self):
+        should_exit = self._request.should_exit
+        self._request.should_exit = True
+        return should_exit
+
+    @should_exit.setter
+    def should_exit(self, value):
+        self._request.should_exit = value
+
+
+def test_order_to_stop_within_the_handler_of_a_signal_forces_nothing(make_server):
+    server = make_server()
+    server.__class__ = Interrupted
+    server.handle_exit(signal.SIGTERM, None)
+    assert server.should_exit
+    assert not server.force_exit
+    assert not server.is_replaced
+
+
+def test_signals_to_a_worker_never_force(make_server):
+    server = make_server()
+    for _ in range(3):
+        server.handle_exit(signal.SIGTERM, None)
+    assert server.should_exit
+    assert not server.force_exit
+
+
+def test_signal_after_an_order_to_leave_changes_nothing(make_server):
+    server = make_server()
+    server.ask_to_leave()
+    server.handle_exit(signal.SIGTERM, None)
+    assert server.is_replaced
+    assert not server.force_exit
