@@ -59,5 +59,6 @@ cdef class WriteGate:
     cpdef object wake(self)
     cpdef object waiters(self)
     cpdef int count_stalled_tick(self) except -1
+    cpdef long long count_taken_bytes(self) except -1
     cpdef bint has_lingered(self, int max_ticks) except -1
     cdef long long _count_unsent_bytes(self) except -1

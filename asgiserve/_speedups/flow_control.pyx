@@ -277,12 +277,16 @@ cdef class WriteGate:
 
     cpdef int count_stalled_tick(self) except -1:
         """One tick has passed with bytes to write."""
-        cdef long long taken_bytes = self._written_bytes - self._count_unsent_bytes()
+        cdef long long taken_bytes = self.count_taken_bytes()
         if taken_bytes != self._taken_bytes:
             self._taken_bytes = taken_bytes
             self._stalled_ticks = 0
         self._stalled_ticks += 1
         return self._stalled_ticks
+
+    cpdef long long count_taken_bytes(self) except -1:
+        """How much the system has taken of what was written."""
+        return self._written_bytes - self._count_unsent_bytes()
 
     cpdef bint has_lingered(self, int max_ticks) except -1:
         """Whether a transport that was closed has nothing to send and waits for its peer."""

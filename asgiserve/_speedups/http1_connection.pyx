@@ -19,7 +19,7 @@ from asgiserve.connection.app_errors import (
     log_no_answer,
     log_short_body,
 )
-from asgiserve.connection.request_queue import shed
+from asgiserve.connection.request_queue import shed, shutting_down
 from asgiserve.connection.tls_info import add_tls
 from asgiserve.errors import HttpRequestError
 
@@ -69,6 +69,7 @@ cdef class Http1Connection(Http1Ends):
 
     def data_received(self, bytes data):
         """Parse *data*; requests that become complete are served from within."""
+        self._reads += 1
         if self._phase >= Phase.LINGER:
             self._drop(data)
             return
@@ -234,6 +235,31 @@ cdef class Http1Connection(Http1Ends):
         """The request that is being served; None between requests."""
         return self._cycle
 
+    def start_draining(self):
+        """Close the connection as soon as it owes no answer, and nothing happens on it."""
+        if self._handshake is not None and self._phase == Phase.REQUEST:
+            # It waits for its turn to begin what would be ended at once.
+            self._refuse(shutting_down())
+        else:
+            Http1Ends.start_draining(self)
+
+    def count_progress(self):
+        """What changes whenever bytes come or go; -1 while the application is waited for."""
+        cdef Http1Cycle cycle = self._cycle
+        cdef bint has_all
+        if self._phase == Phase.REQUEST and self.write_gate.is_open and cycle is not None:
+            has_all = self._is_message_complete or not self._read_gate.is_open
+            if has_all or cycle.is_continue_due:
+                return -1
+        return self._reads + self.write_gate.count_taken_bytes()
+
+    def end_stalled(self):
+        """End a connection whose peer has neither sent nor taken a byte for too long."""
+        if self._phase == Phase.CLOSED or not self.write_gate.is_open:
+            self._reset()
+        else:
+            self._on_read_timeout()
+
     def tell_disconnect(self):
         """Tell an application that is still at it to come to an end."""
         cdef Http1Cycle cycle = self._cycle
@@ -344,6 +370,8 @@ cdef class Http1Connection(Http1Ends):
     cdef int _begin(self, Http1Cycle cycle) except -1:
         cdef WorkerContext worker = self.worker
         if self._handshake is not None:
+            if worker.is_draining:
+                return self._refuse(shutting_down())
             return self._hand_over(cycle.head)
         worker.active_requests += 1
         # Three thousand instructions less than the way through a middleware that finds nothing to

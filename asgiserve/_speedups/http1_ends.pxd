@@ -22,6 +22,7 @@ cdef class Http1Ends(CycleOwner):
     cdef int _lingered_ticks
     cdef long long _drained_bytes
     cdef long long _linger_start_bytes
+    cdef long long _reads
     cdef bint _is_eof
     cdef bint _is_message_complete
 

@@ -92,6 +92,8 @@ cdef class Http1Ends(CycleOwner):
         self._cycle = None
         if cycle is not None:
             is_more_expected = cycle.head.keep_alive
+            if worker.request_queue is not None:
+                worker.request_queue.discard(self)
             cycle.answer(error)
             cycle.log_access()
             cycle.disconnect()

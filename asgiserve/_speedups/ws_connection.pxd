@@ -22,6 +22,7 @@ cdef class WsConnection(WsOwner):
     cdef WsPhase _phase
     cdef ReadGate _read_gate
     cdef MessageReader _reader
+    cdef long long _reads
     cdef int _ticks
     cdef object _transport
 

@@ -71,6 +71,7 @@ cdef class WsConnection(WsOwner):
 
     def data_received(self, bytes data):
         """Parse *data*; the messages in it are queued for the application."""
+        self._reads += 1
         if self._phase >= WsPhase.LINGER:
             return
         try:
@@ -202,14 +203,30 @@ cdef class WsConnection(WsOwner):
         return self._cycle
 
     def start_draining(self):
-        """Close the WebSocket; an application that has yet to answer gets its time."""
+        """Close the WebSocket; one whose handshake the application has yet to answer is refused."""
+        cdef WsWireCycle cycle = self._cycle
         if self._phase == WsPhase.OPEN:
             self._begin_close(SERVICE_RESTART)
+        elif self._phase == WsPhase.CONNECTING and cycle.state == WsState.CONNECTING:
+            self._end_handshake(503, "the server is shutting down")
 
     def tell_disconnect(self):
         """End what has not ended by itself."""
         if self._phase == WsPhase.CONNECTING:
             self._end_handshake(503, "the server is shutting down")
+        else:
+            self._close()
+
+    def count_progress(self):
+        """What changes whenever bytes come or go; -1 while the application is waited for."""
+        if self._phase <= WsPhase.OPEN and self.write_gate.is_open:
+            return -1
+        return self._reads + self.write_gate.count_taken_bytes()
+
+    def end_stalled(self):
+        """End a connection whose peer has neither sent nor taken a byte for too long."""
+        if self._phase == WsPhase.CLOSED or not self.write_gate.is_open:
+            self._reset()
         else:
             self._close()
 

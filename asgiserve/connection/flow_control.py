@@ -269,12 +269,16 @@ class WriteGate:
         Returns:
             For how many ticks in a row the peer has taken no byte.
         """
-        taken_bytes = self._written_bytes - self._count_unsent_bytes()
+        taken_bytes = self.count_taken_bytes()
         if taken_bytes != self._taken_bytes:
             self._taken_bytes = taken_bytes
             self._stalled_ticks = 0
         self._stalled_ticks += 1
         return self._stalled_ticks
+
+    def count_taken_bytes(self) -> int:
+        """How much the system has taken of what was written."""
+        return self._written_bytes - self._count_unsent_bytes()
 
     def has_lingered(self, max_ticks: int) -> bool:
         """Whether a transport that was closed has nothing to send and waits for its peer.

@@ -28,7 +28,7 @@ from asgiserve.connection.context import WorkerContext, to_ticks
 from asgiserve.connection.flow_control import ReadGate
 from asgiserve.connection.http1_cycle import Http1Cycle
 from asgiserve.connection.http1_ends import Http1Ends, Phase
-from asgiserve.connection.request_queue import shed
+from asgiserve.connection.request_queue import shed, shutting_down
 from asgiserve.connection.tls_info import add_tls
 from asgiserve.connection.ws_connection import WsConnection
 from asgiserve.errors import HttpRequestError
@@ -101,6 +101,7 @@ class Http1Connection(Http1Ends, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse *data*; requests that become complete are served from within."""
+        self._reads += 1
         if self._phase >= Phase.LINGER:
             self._drop(data)
             return
@@ -268,6 +269,30 @@ class Http1Connection(Http1Ends, asyncio.Protocol):
         """The request that is being served; None between requests."""
         return self._cycle
 
+    def start_draining(self) -> None:
+        """Close the connection as soon as it owes no answer, and nothing happens on it."""
+        if self._handshake is not None and self._phase is Phase.REQUEST:
+            # It waits for its turn to begin what would be ended at once.
+            self._refuse(shutting_down())
+        else:
+            super().start_draining()
+
+    def count_progress(self) -> int:
+        """What changes whenever bytes come or go; -1 while the application is waited for."""
+        cycle = self._cycle
+        if self._phase is Phase.REQUEST and self.write_gate.is_open and cycle is not None:
+            has_all = self._is_message_complete or not self._read_gate.is_open
+            if has_all or cycle.is_continue_due:
+                return -1
+        return self._reads + self.write_gate.count_taken_bytes()
+
+    def end_stalled(self) -> None:
+        """End a connection whose peer has neither sent nor taken a byte for too long."""
+        if self._phase is Phase.CLOSED or not self.write_gate.is_open:
+            self._reset()
+        else:
+            self._on_read_timeout()
+
     def tell_disconnect(self) -> None:
         """Tell an application that is still at it to come to an end.
 
@@ -377,7 +402,10 @@ class Http1Connection(Http1Ends, asyncio.Protocol):
     def _begin(self, cycle: Http1Cycle) -> None:
         worker = self.worker
         if self._handshake is not None:
-            self._hand_over(cycle.head, self._handshake)
+            if worker.is_draining:
+                self._refuse(shutting_down())
+            else:
+                self._hand_over(cycle.head, self._handshake)
             return
         worker.active_requests += 1
         # Three thousand instructions less than the way through a middleware that finds nothing to

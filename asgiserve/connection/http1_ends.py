@@ -62,6 +62,7 @@ class Http1Ends(CycleOwner):
         "_phase",
         "_read_gate",
         "_read_ticks",
+        "_reads",
         "_transport",
     )
 
@@ -79,6 +80,7 @@ class Http1Ends(CycleOwner):
         self._drained_bytes = 0
         self._linger_start_bytes = 0
         self._lingered_ticks = 0
+        self._reads = 0
 
     # What the server calls.
 
@@ -138,6 +140,8 @@ class Http1Ends(CycleOwner):
         is_more_expected = True
         if cycle is not None:
             is_more_expected = cycle.head.keep_alive
+            if worker.request_queue is not None:
+                worker.request_queue.discard(self)  # type: ignore[arg-type]  # a whole connection
             cycle.answer(error)
             cycle.log_access()
             cycle.disconnect()

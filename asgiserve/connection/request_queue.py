@@ -9,7 +9,7 @@ from asgiserve.errors import HttpRequestError
 if TYPE_CHECKING:
     from asgiserve.connection.context import WorkerContext
 
-__all__ = ["QueuedConnection", "RequestQueue"]
+__all__ = ["QueuedConnection", "RequestQueue", "shed", "shutting_down"]
 
 # When a client that was shed may come again, in seconds.
 RETRY_AFTER = b"5"
@@ -93,3 +93,8 @@ class RequestQueue:
 def shed(reason: str) -> HttpRequestError:
     """The error for a request that the server has no room for."""
     return HttpRequestError(reason, status=503, fields=[(b"retry-after", RETRY_AFTER)])
+
+
+def shutting_down() -> HttpRequestError:
+    """The error for a WebSocket that would be closed as soon as it is open."""
+    return HttpRequestError("the server is shutting down", status=503)

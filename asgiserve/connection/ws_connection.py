@@ -81,6 +81,7 @@ class WsConnection(WsOwner, asyncio.Protocol):
         "_phase",
         "_read_gate",
         "_reader",
+        "_reads",
         "_ticks",
         "_transport",
     )
@@ -101,6 +102,7 @@ class WsConnection(WsOwner, asyncio.Protocol):
         self._cycle: WsWireCycle | None = None
         self._phase = WsPhase.CONNECTING
         self._ticks = 0
+        self._reads = 0
         self._is_reading = False
         self._failure: WebSocketError | None = None
         self._awaited_pong: bytes | None = None
@@ -129,6 +131,7 @@ class WsConnection(WsOwner, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse *data*; the messages in it are queued for the application."""
+        self._reads += 1
         if self._phase >= WsPhase.LINGER:
             return
         try:
@@ -261,14 +264,34 @@ class WsConnection(WsOwner, asyncio.Protocol):
         return self._cycle
 
     def start_draining(self) -> None:
-        """Close the WebSocket; an application that has yet to answer gets its time."""
+        """Close the WebSocket; one whose handshake the application has yet to answer is refused."""
+        cycle = self._cycle
         if self._phase is WsPhase.OPEN:
             self._begin_close(SERVICE_RESTART)
+        elif (
+            self._phase is WsPhase.CONNECTING
+            and cycle is not None
+            and cycle.state is WsState.CONNECTING
+        ):
+            self._end_handshake(503, "the server is shutting down")
 
     def tell_disconnect(self) -> None:
         """End what has not ended by itself."""
         if self._phase is WsPhase.CONNECTING:
             self._end_handshake(503, "the server is shutting down")
+        else:
+            self._close()
+
+    def count_progress(self) -> int:
+        """What changes whenever bytes come or go; -1 while the application is waited for."""
+        if self._phase <= WsPhase.OPEN and self.write_gate.is_open:
+            return -1
+        return self._reads + self.write_gate.count_taken_bytes()
+
+    def end_stalled(self) -> None:
+        """End a connection whose peer has neither sent nor taken a byte for too long."""
+        if self._phase is WsPhase.CLOSED or not self.write_gate.is_open:
+            self._reset()
         else:
             self._close()
 

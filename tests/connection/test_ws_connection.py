@@ -92,6 +92,17 @@ def wire(impl, app):
         yield wire
 
 
+def websocket_of(wire):
+    (connection,) = wire.context.connections
+    return connection
+
+
+def begin_draining(wire):
+    wire.context.is_draining = True
+    for connection in wire.context.connections.copy():
+        wire.call(connection.start_draining)
+
+
 async def wait_forever(receive, send):
     await asyncio.Event().wait()
 
@@ -603,22 +614,97 @@ def test_drain_closes_with_1012(wire, app):
     assert not wire.is_open
 
 
-def test_drain_lets_the_application_answer_its_handshake(impl):
+def test_drain_refuses_a_handshake_that_the_application_has_yet_to_answer(impl, caplog):
     async def serve(receive, send):
-        await gate.wait()
+        assert (await receive())["type"] == "websocket.disconnect"
         await send({"type": "websocket.accept"})
-        await receive()
 
     app = refusing(serve)
     with Wire(impl, app) as wire:
+        wire.feed(handshake())
+        begin_draining(wire)
+        (response,) = read_responses(wire.sent)
+        assert response.status == 503
+        assert app.events[-1]["code"] == 1006
+        assert isinstance(app.error, ClientDisconnected)
+        wire.feed_eof()
+        assert not wire.is_open
+    assert not caplog.records
+
+
+def test_drain_lets_the_application_end_its_denial(impl):
+    async def serve(receive, send):
+        await send({"type": "websocket.http.response.start", "status": 401})
+        await send({"type": "websocket.http.response.body", "body": b"a", "more_body": True})
+        await gate.wait()
+        await send({"type": "websocket.http.response.body", "body": b"b"})
+
+    with Wire(impl, refusing(serve)) as wire:
         gate = asyncio.Event()
         wire.feed(handshake())
-        wire.context.is_draining = True
-        wire.call(wire.context.connections.copy().pop().start_draining)
-        assert wire.sent == b""
+        begin_draining(wire)
         wire.call(gate.set)
-        assert frames_of(wire) == [close_frame(1012)]
-        assert app.events[-1]["code"] == 1012
+        (response,) = read_responses(wire.sent)
+        assert (response.status, response.body) == (401, b"ab")
+
+
+def test_handshake_that_comes_while_the_server_drains_is_refused(impl):
+    app = RecordingApp()
+    with Wire(impl, app) as wire:
+        wire.context.is_draining = True
+        wire.feed(handshake())
+        (response,) = read_responses(wire.sent)
+        assert response.status == 503
+        assert not app.requests
+        assert not wire.context.tasks
+
+
+def test_handshake_that_waits_for_its_turn_is_refused_by_the_drain(impl):
+    with Wire(impl, WsApp(), limit_concurrency=1, limit_queue=1) as wire:
+        wire.feed(handshake())
+        first = wire.transport
+        wire.connect()
+        wire.feed(handshake())
+        assert wire.sent == b""
+        begin_draining(wire)
+        (response,) = read_responses(wire.sent)
+        assert response.status == 503
+        # It is not asked again, neither when there is room nor when its time is over.
+        first.feed(client_close(1012))
+        wire.tick(6)
+        assert len(read_responses(wire.sent)) == 1
+
+
+# --- peers that are waited for while the server drains
+
+
+def test_peer_that_does_not_answer_the_close_is_given_up(wire):
+    connection = websocket_of(wire)
+    assert connection.count_progress() == -1
+    begin_draining(wire)
+    count = connection.count_progress()
+    assert count > 0
+    wire.feed(client_frame(TEXT, b"still here"))
+    assert connection.count_progress() > count
+    wire.call(connection.end_stalled)
+    assert not wire.is_open
+
+
+def test_peer_that_does_not_read_is_given_up_and_reset(impl):
+    async def serve(receive, send):
+        await send({"type": "websocket.send", "bytes": b"x" * 200_000})
+        await receive()
+
+    with Wire(impl, WsApp(serve)) as wire:
+        wire.transport.stall()
+        wire.feed(handshake())
+        connection = websocket_of(wire)
+        begin_draining(wire)
+        count = connection.count_progress()
+        wire.drain(1000)
+        assert connection.count_progress() == count + 1000
+        wire.call(connection.end_stalled)
+        assert wire.transport.was_aborted
 
 
 def test_handshake_that_is_never_answered_ends_with_the_drain(impl):

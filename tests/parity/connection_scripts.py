@@ -36,6 +36,7 @@ EVENTS: list[Step] = [
     ("feed_eof",),
     ("lose",),
     ("start_draining",),
+    ("end_stalled",),
     ("tell_disconnect",),
     ("abort",),
 ]

@@ -73,6 +73,7 @@ class Player:
                 len(context.tasks),
                 context.requests_total,
                 context.active_requests,
+                self._wire.connection.count_progress(),
             )
         )
 
@@ -123,6 +124,9 @@ class Player:
     def start_draining(self) -> None:
         self._wire.context.is_draining = True
         self._wire.call(self._wire.connection.start_draining)
+
+    def end_stalled(self) -> None:
+        self._wire.call(self._wire.connection.end_stalled)
 
     def tell_disconnect(self) -> None:
         self._wire.call(self._wire.connection.tell_disconnect)

@@ -10,7 +10,15 @@ from typing import Any
 
 import pytest
 
-from asgiserve.server.draining import POLL_S, UNWIND_TIMEOUT_S, drain
+from asgiserve.server.acceptor import SETTLE_S
+from asgiserve.server.draining import (
+    FAREWELL_S,
+    LOOK_S,
+    POLL_S,
+    STALLED_S,
+    UNWIND_TIMEOUT_S,
+    drain,
+)
 from tests.fakes import ManualLoop
 
 # More than all polls that may come on top of a time-out.
@@ -22,6 +30,8 @@ class FakeConnection:
 
     def __init__(self, stage: Stage, ends_at: str) -> None:
         self.told: list[str] = []
+        # The application is waited for.
+        self.progress = -1
         self._stage = stage
         self._ends_at = ends_at
 
@@ -30,6 +40,15 @@ class FakeConnection:
 
     def tell_disconnect(self) -> None:
         self._hear("tell_disconnect")
+
+    def count_progress(self) -> int:
+        return self.progress
+
+    def end_stalled(self) -> None:
+        if self.progress >= 0:
+            # What it is told goes out to the peer.
+            self.progress += 100
+        self._hear("end_stalled")
 
     def abort(self) -> None:
         self._hear("abort")
@@ -228,6 +247,72 @@ def test_unlimited_grace_period_tells_nobody(stage: Stage) -> None:
     connection.close()
     stage.wait(SLACK_S)
     assert task.done()
+
+
+# --- peers that do not move -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("timeout_s", [30, None])
+def test_peer_that_does_not_move_is_told_then_cut_off(stage: Stage, timeout_s: float | None):
+    connection = stage.connect("abort")
+    connection.progress = 7
+    task = stage.drain(timeout_s)
+    stage.wait(STALLED_S - LOOK_S)
+    assert connection.told == ["start_draining"]
+    stage.wait(2 * LOOK_S + SLACK_S)
+    assert connection.told == ["start_draining", "end_stalled"]
+    stage.wait(FAREWELL_S + LOOK_S + SLACK_S)
+    assert connection.told == ["start_draining", "end_stalled", "abort"]
+    assert SETTLE_S + STALLED_S + FAREWELL_S + 2 * LOOK_S < 5
+    assert task.done()
+
+
+def test_peer_that_ends_when_it_is_given_up_is_not_cut_off(stage: Stage) -> None:
+    connection = stage.connect("end_stalled")
+    connection.progress = 7
+    task = stage.drain(30)
+    stage.wait(STALLED_S + LOOK_S + SLACK_S)
+    assert task.done()
+    assert connection.told == ["start_draining", "end_stalled"]
+
+
+def test_peer_that_moves_keeps_the_whole_grace_period(stage: Stage) -> None:
+    connection = stage.connect("abort")
+    task = stage.drain(30)
+    for _ in range(10):
+        connection.progress += 1
+        stage.wait(STALLED_S - 0.75)
+    assert connection.told == ["start_draining", "tell_disconnect"]
+    connection.progress += 1
+    stage.wait(30 - 10 * (STALLED_S - 0.75) + SLACK_S)
+    assert connection.told == ["start_draining", "tell_disconnect", "abort"]
+    assert task.done()
+
+
+def test_peer_whose_application_is_waited_for_is_not_given_up(stage: Stage) -> None:
+    connection = stage.connect("abort")
+    connection.progress = 7
+    stage.drain(30)
+    stage.wait(STALLED_S - 1)
+    connection.progress = -1
+    stage.wait(8)
+    assert connection.told == ["start_draining"]
+    # Its time begins when it is waited for again.
+    connection.progress = 7
+    stage.wait(STALLED_S - 1)
+    assert connection.told == ["start_draining"]
+
+
+def test_peer_that_moves_once_it_was_told_is_cut_off_when_it_stops_again(stage: Stage) -> None:
+    connection = stage.connect("abort")
+    connection.progress = 7
+    stage.drain(30)
+    stage.wait(STALLED_S + LOOK_S + SLACK_S)
+    connection.progress += 1
+    stage.wait(STALLED_S - LOOK_S)
+    assert connection.told == ["start_draining", "end_stalled"]
+    stage.wait(2 * LOOK_S + SLACK_S)
+    assert connection.told == ["start_draining", "end_stalled", "abort"]
 
 
 def test_cancelled_drain_cuts_off(stage: Stage) -> None:
