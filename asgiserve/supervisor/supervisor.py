@@ -110,6 +110,8 @@ class Supervisor:
             while not self._crew.pool.is_over:
                 for key, _ in self._selector.select(self._crew.tick_s):
                     key.data()
+                # Before the ends of processes that got the same signal, or others are started.
+                self._on_signals()
                 self._crew.tick()
                 self._reap_orphans()
                 self._watchdog.feed()

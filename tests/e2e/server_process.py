@@ -10,12 +10,15 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
 import asgiserve
 from asgiserve._twins import Column
+from asgiserve.server.signals import STOP_SIGNALS
+from asgiserve.server.stop_request import REPEAT_S
 from tests.columns import environment_of
 
 from .waiting import DEADLINE_S, wait_until
@@ -58,6 +61,7 @@ class ServerProcess:
         self.log_path = work_dir / "server.log"
         self.extra_environment: dict[str, str] = {}
         self.inherited_fds: tuple[int, ...] = ()
+        self._next_stop_s = 0.0
         self.max_open_files = 0
         # If it is given, the log may hold no other lines, but where a test expects some.
         self.only_lines: re.Pattern[str] | None = None
@@ -168,8 +172,14 @@ class ServerProcess:
     # --- end --------------------------------------------------------------------------------------
 
     def send_signal(self, number: int) -> None:
-        """Send a signal, unless the process has ended already."""
+        """Send a signal, unless the process has ended already.
+
+        One to stop that follows another waits until it counts as a second one.
+        """
         assert self._process is not None
+        if number in STOP_SIGNALS:
+            time.sleep(max(self._next_stop_s - time.monotonic(), 0.0))
+            self._next_stop_s = time.monotonic() + REPEAT_S * 1.1
         self._process.send_signal(number)
 
     def exit_status(self, timeout_s: float = DEADLINE_S) -> int:

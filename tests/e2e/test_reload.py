@@ -123,6 +123,18 @@ def test_change_is_served_at_the_same_address(start):
     assert "shutdown of two" in server.log()
 
 
+def test_change_while_the_old_version_still_starts_is_served_at_once(start):
+    hanging = make_site("one").replace('message["type"] +', "(await asyncio.Event().wait()) +")
+    server = start(files={"main.py": hanging}, wait=False)
+    server.wait_for_log("Waiting for application startup")
+    save(server, "two", "time.sleep(60)")
+    server.wait_for_log("Restarting: main.py changed")
+    wait_until(lambda: server.log().count("Restarting") == 2, "the import to begin")
+    save(server, "three")
+    server.wait_until_listening()
+    assert get(server) == "three"
+
+
 def test_saves_of_one_size_in_one_second_are_told_apart(start):
     # Python takes the compiled form of such a source for that of another.
     server = start(environment={"PYTHONDONTWRITEBYTECODE": ""})

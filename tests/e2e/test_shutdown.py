@@ -1,5 +1,6 @@
 """Signals: what is in flight ends in peace, who never ends is told, the exit status is 0."""
 
+import os
 import signal
 import socket
 import time
@@ -59,6 +60,8 @@ def test_requests_in_flight_end_in_peace(start, connect, tmp_path):
     uploading.send(b"POST /echo_stream HTTP/1.1\r\nhost: e2e\r\ncontent-length: 10\r\n\r\n12345")
     uploading.read_until(b"12345\r\n")
     server.send_signal(signal.SIGTERM)
+    # What stops the server may come by two ways, as from systemd and from `uv run`.
+    os.kill(server.pid, signal.SIGTERM)
     wait_until_refusing(server)
     uploading.send(b"67890")
     assert uploading.read_to_end() == b"5\r\n67890\r\n0\r\n\r\n"

@@ -101,6 +101,16 @@ def test_startup_that_hangs_is_status_3(start):
     assert "timeout_lifespan_startup" in server.log()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize("options", [(), ("--workers=2",), ("--reload",)], ids=" ".join)
+def test_signal_ends_a_startup_that_waits(start, options):
+    server = start("small_sites:hangs", "--port", "0", *options, wait=False)
+    server.wait_for_log("Waiting for application startup")
+    assert server.terminate() == 0
+    assert "Application startup was cancelled" in server.log()
+    assert "Killing" not in server.log()
+
+
 def test_bug_in_startup_shows_its_traceback_and_auto_goes_on(start):
     server = start("small_sites:raises_after_receive", "--port", "0")
     server.expect_traceback("ValueError: a bug in startup")

@@ -9,7 +9,6 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.ws_peer import CLOSE, Frame, handshake
 
-from .raw_websocket import RawWebSocket
 from .server_process import LOOPS
 from .waiting import DEADLINE_S
 from .websocket_clients import open_websocket
@@ -42,32 +41,18 @@ def test_every_open_websocket_is_told_1012(start, loop):
     assert "app: lifespan shutdown" in server.log()
 
 
-def test_handshake_that_is_accepted_late_is_told_1012_too(start, open_raw_websocket, tmp_path):
-    permission = tmp_path / "go"
+def test_handshake_that_nobody_decides_is_a_503_at_once(start, connect):
     server = start()
-    other = open_raw_websocket(server, "/echo")
-    with RawWebSocket(server.address) as late:
-        late.send(handshake(f"/accept_when_told?path={permission}"))
-        server.wait_for_log("waiting for the file")
-        server.send_signal(signal.SIGTERM)
-        assert other.read_frame() == SERVICE_RESTART
-        permission.touch()
-        assert late.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 101 ")
-        assert late.read_frame() == SERVICE_RESTART
-    other.close()
-    assert server.exit_status() == 0
-    assert "app: got websocket.disconnect" in server.log()
-
-
-def test_handshake_that_nobody_decides_is_a_503(start, connect):
-    server = start("--timeout-graceful-shutdown=1")
     raw = connect(server)
     raw.send(handshake("/accept_late?case=late"))
     with open_websocket(server, "/echo"):
         pass
+    begin = time.monotonic()
     server.send_signal(signal.SIGTERM)
     assert raw.read_answer().status == 503
     assert server.exit_status() == 0
+    assert time.monotonic() - begin < 5, "no grace period of 30"
+    assert "app: lifespan shutdown" in server.log()
 
 
 def test_peer_that_does_not_answer_the_close_cannot_outlast_the_grace_period(

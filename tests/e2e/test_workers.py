@@ -158,6 +158,7 @@ def test_requests_in_flight_are_answered_at_sigterm(start, connect):
         raw.send(b"GET /slow?1 HTTP/1.1\r\nhost: e2e\r\n\r\n")
     wait_until(lambda: server.log().count("app: slow begins") == 10, "all requests")
     server.send_signal(signal.SIGTERM)
+    os.kill(server.pid, signal.SIGTERM)
     assert [raw.read_answer().status for raw in clients] == [200] * 10
     assert server.exit_status() == 0
     assert server.log().count("app: shut down") == 2

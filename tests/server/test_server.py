@@ -22,9 +22,11 @@ import pytest
 
 from asgiserve.config import Config
 from asgiserve.errors import StartupError
+from asgiserve.server import draining
 from asgiserve.server.server import Server
 from asgiserve.server.signals import STOP_SIGNALS
-from tests.apps import Receive, Scope, Send, answer
+from tests.apps import Receive, Scope, Send, answer, read_body
+from tests.ws_peer import handshake
 
 LOOPS = [pytest.param(("asyncio", {"use_uvloop": False}), id="asyncio")]
 if find_spec("uvloop"):
@@ -65,6 +67,14 @@ class App:
             await self._live(scope, receive, send)
         elif scope["path"] == "/wait":
             await self._wait(receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.accept"})
+            await receive()
+        elif scope["path"] == "/large":
+            await answer(send, bytes(30_000_000))
+        elif scope["path"] == "/upload":
+            await read_body(receive)
         elif scope["path"] == "/state":
             await answer(send, f"{scope['state']['pool']} {color.get()}".encode())
         else:
@@ -304,6 +314,36 @@ async def test_connection_that_the_kernel_made_before_the_signal_is_served() -> 
             signal.raise_signal(signal.SIGTERM)
             await task
             assert client.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+@pytest.mark.parametrize(
+    ("data", "is_answered"),
+    [
+        (b"GET / HT", False),
+        (b"POST /upload HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nabc", False),
+        (b"GET /large HTTP/1.1\r\nhost: a\r\n\r\n", True),
+        (handshake(), True),
+    ],
+    ids=["half a head", "stalled upload", "stopped reader", "unanswered close"],
+)
+async def test_client_that_does_not_move_does_not_hold_the_end_up(
+    monkeypatch: pytest.MonkeyPatch, data: bytes, is_answered: bool
+) -> None:
+    monkeypatch.setattr(draining, "STALLED_S", 0.3)
+    app = App()
+    server = make_server(app, timeout_graceful_shutdown=None)
+    async with serving(server) as task:
+        reader, writer = await asyncio.open_connection(*address_of(server)[:2], limit=1)
+        writer.write(data)
+        while not server.server_state.connections:  # noqa: ASYNC110 - nothing else tells
+            await asyncio.sleep(0)
+        if is_answered:
+            await reader.read(1)
+        server.should_exit = True
+        async with asyncio.timeout(20):
+            await task
+        writer.close()
+    assert app.events == ["startup", "shutdown"]
 
 
 @pytest.mark.usefixtures("heard", "impatient")

@@ -147,16 +147,6 @@ async def accept_late(scope, receive, send, case):
 
 
 @websocket
-async def accept_when_told(scope, receive, send, path):
-    """Accept when the test creates a file."""
-    tell("waiting for the file")
-    while not Path(path).exists():  # noqa: ASYNC110, ASYNC240 - the event is in another process
-        await asyncio.sleep(0.01)
-    await accept(send)
-    tell(f"got {(await receive())['type']}")
-
-
-@websocket
 async def digest(scope, receive, send):
     """Answer with the size and the digest of every message."""
     await accept(send)
