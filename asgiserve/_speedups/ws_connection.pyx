@@ -207,7 +207,11 @@ cdef class WsConnection(WsOwner):
         cdef WsWireCycle cycle = self._cycle
         if self._phase == WsPhase.OPEN:
             self._begin_close(SERVICE_RESTART)
-        elif self._phase == WsPhase.CONNECTING and cycle.state == WsState.CONNECTING:
+        elif (
+            self._phase == WsPhase.CONNECTING
+            and cycle is not None
+            and cycle.state == WsState.CONNECTING
+        ):
             self._end_handshake(503, "the server is shutting down")
 
     def tell_disconnect(self):

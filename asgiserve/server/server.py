@@ -264,6 +264,8 @@ class Server:
         """
         upkeep = UPKEEP_SIGNALS if self.owns_process else find_unhandled(UPKEEP_SIGNALS)
         caught = self._caught_signals = []
+        # What ended the run before says nothing to this one.
+        self._taken_signals = StopSignals()
         with (
             catch_signals(self.handle_exit, self.stop_signals),
             catch_signals(self.handle_upkeep, upkeep),

@@ -108,3 +108,13 @@ def test_signals_within_half_a_second_count_once_but_are_all_the_hosts(heard):
         assert server.should_exit
         assert not server.force_exit
     assert heard == [signal.SIGTERM, signal.SIGINT]
+
+
+@pytest.mark.usefixtures("heard")
+def test_signal_soon_after_the_one_that_ended_the_run_before_counts():
+    server = Server(Config(app))
+    for _ in range(2):
+        with server.capture_signals():
+            signal.raise_signal(signal.SIGTERM)
+            assert server.should_exit
+        server._request.detach()
