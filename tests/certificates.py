@@ -6,13 +6,7 @@ import ssl
 from pathlib import Path
 from typing import NamedTuple
 
-import trustme
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    PrivateFormat,
-    load_pem_private_key,
-)
+import pytest
 
 __all__ = ["Authority", "KeyFiles", "encrypt_key", "shake_hands"]
 
@@ -36,11 +30,14 @@ class KeyFiles(NamedTuple):
 
 
 class Authority:
-    """Signs certificates, and writes them below *directory*."""
+    """Signs certificates, and writes them below *directory*.
+
+    A test that needs one is skipped where trustme, or cryptography below it, is missing.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._authority = trustme.CA()
+        self._authority = pytest.importorskip("trustme").CA()
         self._count = 0
         self.path = directory / "authority.pem"
         self._authority.cert_pem.write_to_path(self.path)
@@ -67,9 +64,12 @@ class Authority:
 
 def encrypt_key(path: Path, password: str) -> None:
     """Lock the key in the file at *path* with *password*."""
-    key = load_pem_private_key(path.read_bytes(), None)
-    encryption = BestAvailableEncryption(password.encode())
-    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
+    serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
+    key = serialization.load_pem_private_key(path.read_bytes(), None)
+    encryption = serialization.BestAvailableEncryption(password.encode())
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+    )
 
 
 def shake_hands(

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 __all__ = ["OPTIONAL_PACKAGES", "find_in_software"]
 
 IS_CPYTHON = sys.implementation.name == "cpython"
-IS_WINDOWS = sys.platform in ("win32", "cygwin")
+# Whether uvloop and aiofastnet have wheels for this machine, as the markers of our own requirements
+# say; a 32-bit Python has none, also where the kernel and so the machine are of 64 bits.
+HAS_WHEELS = (
+    IS_CPYTHON
+    and sys.platform in ("linux", "darwin")
+    and platform.machine() in ("x86_64", "aarch64", "arm64")
+    and sys.maxsize > 2**32
+)
 
 
 class OptionalPackage(NamedTuple):
@@ -139,8 +146,8 @@ def find_loop(config: Config) -> Finding:
         if config.loop == "uvloop":
             text = "loop is uvloop, which is not installed"
             return Finding("event loop", Level.BROKEN, text, "pip install uvloop")
-        if not IS_CPYTHON or IS_WINDOWS:
-            return Finding("event loop", Level.OK, "asyncio: there is no uvloop for this Python")
+        if not HAS_WHEELS:
+            return Finding("event loop", Level.OK, "asyncio: uvloop has no wheel for this platform")
         text = "asyncio: uvloop is faster"
         return Finding("event loop", Level.ADVICE, text, "pip install uvloop")
     return Finding("event loop", Level.OK, f"uvloop {version_of('uvloop')}")
@@ -162,7 +169,7 @@ def find_tls() -> Iterator[Finding]:
             text = f"aiofastnet is installed, and cannot be imported: {error}"
             command = "pip install --force-reinstall aiofastnet"
             yield Finding("tls transport", Level.BROKEN, text, command)
-        elif IS_CPYTHON and not IS_WINDOWS and sys.version_info < (3, 15):
+        elif HAS_WHEELS:
             text = "of the event loop: aiofastnet's is faster"
             yield Finding("tls transport", Level.ADVICE, text, "pip install 'aiofastnet>=1.2,<2'")
         else:

@@ -40,9 +40,8 @@ def hide(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def _on_cpython(monkeypatch):
-    monkeypatch.setattr(software, "IS_CPYTHON", True)
-    monkeypatch.setattr(software, "IS_WINDOWS", False)
+def _where_there_are_wheels(monkeypatch):
+    monkeypatch.setattr(software, "HAS_WHEELS", True)
 
 
 def test_missing_uvloop_is_advice_unless_it_was_asked_for(hide, monkeypatch):
@@ -51,7 +50,7 @@ def test_missing_uvloop_is_advice_unless_it_was_asked_for(hide, monkeypatch):
     assert (finding.level, finding.command) == (Level.ADVICE, "pip install uvloop")
     assert find_loop(Config(APP, loop="uvloop")).level is Level.BROKEN
     assert find_loop(Config(APP, loop="asyncio")).level is Level.OK
-    monkeypatch.setattr(software, "IS_CPYTHON", False)
+    monkeypatch.setattr(software, "HAS_WHEELS", False)
     assert find_loop(Config(APP)).level is Level.OK
 
 
@@ -64,12 +63,17 @@ def test_uvloop_that_cannot_be_imported_is_broken(hide):
 
 @pytest.mark.parametrize(("is_broken", "level"), [(False, Level.ADVICE), (True, Level.BROKEN)])
 def test_missing_and_broken_tls_transports_are_told(hide, monkeypatch, is_broken, level):
-    monkeypatch.setattr(sys, "version_info", (3, 13))
     hide("aiofastnet", is_broken=is_broken)
     library, transport = find_tls()
     assert library.text.startswith(("OpenSSL", "LibreSSL", "AWS-LC"))
     assert "ALPN http/1.1" in library.text
     assert transport.level is level
+
+
+def test_tls_transport_without_a_wheel_is_no_advice(hide, monkeypatch):
+    monkeypatch.setattr(software, "HAS_WHEELS", False)
+    hide("aiofastnet")
+    assert list(find_tls())[1].level is Level.OK
 
 
 @pytest.mark.parametrize(
