@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_network
@@ -46,6 +47,7 @@ __all__ = [
     "URL_PATH",
     "USER",
     "WS",
+    "split_sni",
 ]
 
 LOG_LEVEL_NAMES = ("critical", "error", "warning", "info", "debug", "trace")
@@ -62,6 +64,7 @@ FORWARDED_FIELD_NAMES = ("for", "proto", "host", "port", "prefix")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 section 5.5
 _IMPORT_STRING = re.compile(r"[^\s:.]+(\.[^\s:.]+)*:[^\s:.]+(\.[^\s:.]+)*")
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _SNI_HOST = re.compile(r"(\*\.)?[0-9A-Za-z_-]+(\.[0-9A-Za-z_-]+)*")
 # The server frames messages itself: a default header of these names would contradict it.
 _FRAMING_FIELDS = frozenset(
@@ -194,12 +197,27 @@ def _to_forwarded_fields(value: Any) -> tuple[str, ...]:
 def _to_sni(value: Any) -> tuple[str, ...]:
     items = [value] if isinstance(value, str) else () if value is None else value
     for item in items:
-        host, _, files = to_text(item).partition("=")
+        host, certificate, key = split_sni(to_text(item))
         if not _SNI_HOST.fullmatch(host):
             raise ValueError
-        for path in files.split(":"):
-            to_existing_file(path)
+        to_existing_file(certificate)
+        if key is not None:
+            to_existing_file(key)
     return tuple(items)
+
+
+def split_sni(
+    text: str, *, has_drives: bool = sys.platform == "win32"
+) -> tuple[str, str, str | None]:
+    """The host, certificate and key of HOST=CERTFILE[:KEYFILE].
+
+    Args:
+        has_drives: a path may begin with a letter and a colon.
+    """
+    host, _, files = text.partition("=")
+    start = 2 if has_drives and _DRIVE.match(files) else 0
+    end = files.find(":", start)
+    return (host, files, None) if end < 0 else (host, files[:end], files[end + 1 :])
 
 
 def _to_directories(value: Any) -> tuple[str, ...]:

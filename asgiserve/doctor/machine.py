@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from asgiserve.doctor.findings import Finding, Level
+from asgiserve.supervisor.need import needs_supervisor
 
 if TYPE_CHECKING:
     from asgiserve.config import Config
@@ -145,6 +147,11 @@ def find_workers(config: Config, cores: float) -> Finding:
     """Whether there are as many workers as cores."""
     workers = config.workers or 1
     text = f"{workers} for {cores:g} core{'s' * (cores != 1)}"
+    if sys.platform == "win32":
+        if config.reload or needs_supervisor(config):
+            text = "this platform allows for one worker, without a supervisor or reload"
+            return Finding("workers", Level.BROKEN, text, serve_with(config, "--workers 1"))
+        return Finding("workers", Level.OK, f"{text}: this platform allows for no more")
     best = max(1, math.floor(cores))
     if config.reload:
         return Finding("workers", Level.OK, f"{text}, while files are watched")

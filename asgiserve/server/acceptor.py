@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, Any
 from asgiserve._twins import http1_connection
 from asgiserve.connection.addresses import Addresses, address_pair, address_text, local_address
 from asgiserve.errors import PeerError, StartupError
+from asgiserve.server.accept_calls import AcceptCalls
 from asgiserve.server.accept_loop import AcceptLoop
 from asgiserve.server.listener import Listener
 from asgiserve.server.proxy_protocol import ProxyProtocol
 from asgiserve.server.transport_loop import TransportLoop
-from asgiserve.server.transports import connect_plain, create_server, start_tls
+from asgiserve.server.transports import connect_plain, start_tls
 
 if TYPE_CHECKING:
+    from asgiserve.config import Config
     from asgiserve.connection.context import WorkerContext
     from asgiserve.server.spread import Spread
     from asgiserve.server.tls import TlsSettings
 
-__all__ = ["Acceptor", "ListeningSocket"]
+__all__ = ["Acceptor", "ListeningSocket", "check_event_loop"]
 
 # What connections that have yet to show who they are, by TLS or the PROXY protocol, get for it when
 # the server stops.
@@ -87,18 +89,15 @@ class Acceptor:
             limit=config.limit_connections,
             spread=spread,
         )
+        self._accept_calls = AcceptCalls(worker.loop, listeners, self._take)
+        self._can_watch = can_watch_sockets(worker.loop, listeners)
 
     async def start(self) -> None:
-        """Accept from now on.
-
-        Raises:
-            StartupError: the options ask for what the event loop cannot do.
-        """
-        try:
+        """Accept from now on."""
+        if self._can_watch:
             self._accept_loop.start()
-        except NotImplementedError:
-            await self._start_servers()
-            return
+        else:
+            self._accept_calls.start()
         self.servers = [ListeningSocket(listener.sock) for listener in self._listeners]
 
     def close(self, *, serves_waiting: bool = False) -> None:
@@ -109,6 +108,7 @@ class Acceptor:
                 and it would be reset.
         """
         self._accept_loop.stop()
+        self._accept_calls.stop()
         if serves_waiting:
             self._accept_loop.take_waiting()
         for server in self.servers:
@@ -165,7 +165,14 @@ class Acceptor:
             await connect_plain(loop, make_connection, sock)
             return
         client = address_text(addresses.client, addresses.server)
-        await start_tls(self._transport_loop, make_connection, sock, client, self._tls)
+        await start_tls(
+            self._transport_loop,
+            make_connection,
+            sock,
+            client,
+            self._tls,
+            can_watch=self._can_watch,
+        )
 
     def _advance(
         self, opening: Coroutine[Any, None, None], waiter: asyncio.Future[None] | None = None
@@ -184,21 +191,31 @@ class Acceptor:
         self._opening.add(waiter)
         waiter.add_done_callback(partial(self._advance, opening))
 
-    async def _start_servers(self) -> None:
-        """Let the event loop accept, if it cannot watch sockets (Windows)."""
-        config = self._worker.config
-        for name in ("proxy_protocol", "limit_connections"):
-            if getattr(config, name):
-                raise StartupError(f"{name} needs an event loop that can watch sockets")
-        for listener in self._listeners:
-            server = await create_server(
-                self._worker.loop,
-                self._make_connection,
-                listener.sock,
-                backlog=config.backlog,
-                tls=self._tls,
-            )
-            self.servers.append(server)
+
+def check_event_loop(
+    config: Config, loop: asyncio.AbstractEventLoop, listeners: Sequence[Listener]
+) -> None:
+    """Refuse what *loop* cannot do, before there is an application.
+
+    Raises:
+        StartupError: the options of *config* ask for it.
+    """
+    if can_watch_sockets(loop, listeners):
+        return
+    for name in ("proxy_protocol", "limit_connections"):
+        if getattr(config, name):
+            raise StartupError(f"{name} needs an event loop that can watch sockets")
+
+
+def can_watch_sockets(loop: asyncio.AbstractEventLoop, listeners: Sequence[Listener]) -> bool:
+    """Whether *loop* has ``add_reader``, unlike that of Windows."""
+    try:
+        for listener in listeners:
+            # Nobody watches it yet, so this only asks.
+            loop.remove_reader(listener.sock)
+    except NotImplementedError:
+        return False
+    return True
 
 
 def addresses_of(sock: socket.socket, peer: Any) -> Addresses:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from typing import TYPE_CHECKING
 
 from asgiserve.errors import StartupError
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
     from asgiserve.server.privileges import Identity
 
 __all__ = ["PidFile"]
+
+# Of Windows: PROCESS_QUERY_LIMITED_INFORMATION, ERROR_ACCESS_DENIED and STILL_ACTIVE.
+QUERY_LIMITED_INFORMATION = 0x1000
+ACCESS_DENIED = 5
+STILL_ACTIVE = 259
 
 # A file that holds anything else was not written by a server, and is left alone.
 _CONTENT = re.compile(rb"\s*([0-9]{0,10})\s*")
@@ -124,6 +130,9 @@ def create_file(path: str) -> int:
 
 def is_alive(pid: int) -> bool:
     """Whether there is a process *pid*, also one of another user."""
+    if sys.platform == "win32":
+        # Signal 0 is Ctrl+C there.
+        return is_alive_on_windows(pid)
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
@@ -131,3 +140,22 @@ def is_alive(pid: int) -> bool:
     except PermissionError:
         pass
     return True
+
+
+def is_alive_on_windows(pid: int) -> bool:
+    """As `is_alive`, by kernel32's functions of processes."""
+    import ctypes
+
+    kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined, unused-ignore]
+    kernel32.OpenProcess.restype = ctypes.c_void_p
+    handle = kernel32.OpenProcess(QUERY_LIMITED_INFORMATION, False, ctypes.c_uint32(pid))
+    if not handle:
+        error: int = ctypes.get_last_error()  # type: ignore[attr-defined, unused-ignore]
+        return error == ACCESS_DENIED
+    try:
+        status = ctypes.c_uint32()
+        # A process that has ended stays for as long as somebody has a handle of it.
+        is_known = kernel32.GetExitCodeProcess(ctypes.c_void_p(handle), ctypes.byref(status))
+        return not is_known or status.value == STILL_ACTIVE
+    finally:
+        kernel32.CloseHandle(ctypes.c_void_p(handle))

@@ -24,7 +24,7 @@ from asgiserve.exit_status import FAILURE
 from asgiserve.log import configure_logging
 from asgiserve.middleware.proxy_headers import ProxyHeadersMiddleware
 from asgiserve.middleware.readiness import ReadinessMiddleware
-from asgiserve.server.acceptor import Acceptor
+from asgiserve.server.acceptor import Acceptor, check_event_loop
 from asgiserve.server.access_log import make_access_log
 from asgiserve.server.app_loader import load_app
 from asgiserve.server.draining import drain
@@ -200,6 +200,7 @@ class Server:
             listeners = self._bind(sockets)
             for listener in listeners:
                 undo.callback(listener.close)
+            check_event_loop(self.config, self._loop, listeners)
             self._settle(undo)
             started = await self._start_app(undo)
             if started is not None and not self.should_exit:

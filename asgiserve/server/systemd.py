@@ -127,7 +127,7 @@ def notify_ready(status: str = "", *, main_pid: int | None = None) -> None:
 
 def notify_reloading(status: str = "Reloading") -> None:
     """Tell that a reload begins, which `notify_ready` ends (``Type=notify-reload``)."""
-    microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    microseconds = time.monotonic_ns() // 1000  # CLOCK_MONOTONIC, where there is systemd
     notify("RELOADING=1", f"MONOTONIC_USEC={microseconds}", f"STATUS={status}")
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from asgiserve.connection.tls_info import ServerContext
 from asgiserve.errors import ConfigError, StartupError
 from asgiserve.server.app_loader import explain_failure, import_callable
+from asgiserve.server_kinds import split_sni
 
 if TYPE_CHECKING:
     from asgiserve.config import Config
@@ -191,11 +192,10 @@ def named_key_pairs(config: Config) -> dict[str, KeyPair]:
     """The certificates of ``ssl_sni`` by their names, in lower case."""
     pairs = {}
     for text in config.ssl_sni:
-        name, _, files = text.partition("=")
-        certificate, _, key = files.partition(":")
+        name, certificate, key = split_sni(text)
         pairs[name.lower()] = KeyPair(
             certificate,
-            key or None,
+            key,
             config.ssl_keyfile_password,
             option="ssl_sni",
             key_option="ssl_sni",

@@ -18,7 +18,7 @@ from asgiserve.server.transport_loop import TransportLoop
 if TYPE_CHECKING:
     from asgiserve.server.tls import TlsSettings
 
-__all__ = ["connect_plain", "create_server", "start_tls"]
+__all__ = ["connect_plain", "start_tls"]
 
 logger = logging.getLogger("asgiserve.error")
 
@@ -43,27 +43,6 @@ LINGER_S = 2.0
 BIO_BYTES = 4 * (16 * 1024 + 256)
 
 
-async def create_server(
-    loop: asyncio.AbstractEventLoop,
-    factory: Factory,
-    sock: socket.socket,
-    *,
-    backlog: int,
-    tls: TlsSettings | None,
-) -> asyncio.Server:
-    """Have *loop* accept at *sock*, which listens already: for loops that watch no sockets."""
-    if tls is None:
-        return await loop.create_server(factory, sock=sock, backlog=backlog)
-    return await loop.create_server(
-        factory,
-        sock=sock,
-        backlog=backlog,
-        ssl=tls.context,
-        ssl_handshake_timeout=tls.handshake_timeout_s,
-        ssl_shutdown_timeout=tls.shutdown_timeout_s,
-    )
-
-
 async def connect_plain(
     loop: asyncio.AbstractEventLoop, factory: Factory, sock: socket.socket
 ) -> None:
@@ -80,6 +59,8 @@ async def start_tls(
     sock: socket.socket,
     client: str,
     tls: TlsSettings,
+    *,
+    can_watch: bool = True,
 ) -> None:
     """Shake hands with *client* at *sock*, or tell it that it does not speak TLS.
 
@@ -89,14 +70,15 @@ async def start_tls(
         loop: around the one that runs this.
         sock: accepted and non-blocking; owned by this from now on.
         client: what the log calls the peer.
+        can_watch: *loop* can watch sockets; else nobody is told that the port speaks TLS.
     """
     is_ours = True
     try:
         async with asyncio.timeout(tls.handshake_timeout_s):
-            first = await peek(loop, sock)
+            first = await peek(loop, sock) if can_watch else HANDSHAKE_RECORD
             if first == HANDSHAKE_RECORD:
                 is_ours = False
-                await connect(loop, factory, sock, tls)
+                await connect(loop, factory, sock, tls, can_watch=can_watch)
             elif first:
                 await refuse_plain(loop, sock, client, tls)
     except TimeoutError:
@@ -110,14 +92,19 @@ async def start_tls(
 
 
 async def connect(
-    loop: TransportLoop, factory: Factory, sock: socket.socket, tls: TlsSettings
+    loop: TransportLoop,
+    factory: Factory,
+    sock: socket.socket,
+    tls: TlsSettings,
+    *,
+    can_watch: bool,
 ) -> None:
     """Shake hands, and connect the protocol.
 
     Raises:
         OSError: the handshake has failed; the socket is closed.
     """
-    aiofastnet = import_aiofastnet()
+    aiofastnet = import_aiofastnet() if can_watch else None
     try:
         # Its transports hold OpenSSL's connections without Python's objects around them, which a
         # function that OpenSSL calls back would be given: the process would crash.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 
 import pytest
 
@@ -141,6 +142,20 @@ def test_backlog_is_compared_with_that_of_the_kernel():
 )
 def test_workers_are_compared_with_cores(options, cores, level, command):
     finding = find_workers(Config(APP, **options), cores)
+    assert (finding.level, finding.command) == (level, command)
+
+
+@pytest.mark.parametrize(
+    ("options", "level", "command"),
+    [
+        ({}, Level.OK, ""),
+        ({"workers": 2}, Level.BROKEN, "asgiserve main:app --workers 1"),
+        ({"reload": True}, Level.BROKEN, "asgiserve main:app --workers 1"),
+    ],
+)
+def test_windows_has_one_worker_whatever_its_cores(monkeypatch, options, level, command):
+    monkeypatch.setattr(sys, "platform", "win32")
+    finding = find_workers(Config(APP, **options), 4)
     assert (finding.level, finding.command) == (level, command)
 
 

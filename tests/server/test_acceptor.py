@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,10 @@ from asgiserve.errors import StartupError
 from asgiserve.server import acceptor as acceptor_module
 from asgiserve.server.acceptor import Acceptor
 from asgiserve.server.listener import Listener
+from asgiserve.server.server import Server
+from asgiserve.server.tls import TlsSettings
 from tests.apps import answer
+from tests.certificates import Authority
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
 HEADER = b"PROXY UNKNOWN\r\n"
@@ -29,6 +33,11 @@ class LoopWithoutReaders(asyncio.SelectorEventLoop):
     """An event loop that cannot watch sockets for others, as Windows' own."""
 
     def add_reader(self, *arguments: Any) -> None:
+        raise NotImplementedError
+
+    def remove_reader(self, fd: Any) -> bool:
+        if isinstance(fd, int):  # the loop's own sock_accept() and its like
+            return super().remove_reader(fd)
         raise NotImplementedError
 
 
@@ -100,16 +109,70 @@ def make_blind_loop() -> asyncio.AbstractEventLoop:
 
 @pytest.mark.parametrize("options", [{"proxy_protocol": True}, {"limit_connections": 5}])
 def test_loop_that_watches_no_sockets_refuses_what_it_cannot(
-    listener: Listener, options: dict[str, Any]
+    listener: Listener, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    loaded: list[str] = []
+
     async def serve() -> None:
-        await make_acceptor(listener, **options).start()
+        server = Server(Config("never.imported:app", **options))
+        monkeypatch.setattr(server, "_load_app", lambda: loaded.append("application"))
+        await server.serve([listener])
 
     (name,) = options
     with (
         asyncio.Runner(loop_factory=make_blind_loop) as runner,
         pytest.raises(StartupError, match=f"{name} needs an event loop"),
     ):
+        runner.run(serve())
+    assert not loaded
+
+
+@pytest.mark.parametrize("iterations", range(5))
+def test_loop_that_watches_no_sockets_serves_what_comes_while_it_stops(
+    listener: Listener, iterations: int
+) -> None:
+    async def serve() -> None:
+        acceptor = make_acceptor(listener)
+        await acceptor.start()
+        await asyncio.sleep(0)
+        with socket.create_connection(address_of(acceptor)) as client:
+            client.sendall(REQUEST)
+            for _ in range(iterations):
+                await asyncio.sleep(0)
+            acceptor.close(serves_waiting=True)
+            await acceptor.settle()
+            client.settimeout(10)
+            assert (await asyncio.to_thread(client.recv, 100)).startswith(b"HTTP/1.1 200")
+        await wait_for_count(acceptor, 0)
+
+    with asyncio.Runner(loop_factory=make_blind_loop) as runner:
+        runner.run(serve())
+
+
+def test_loop_that_watches_no_sockets_speaks_tls(listener: Listener, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    files = authority.issue("localhost")
+
+    def ask(address: tuple[str, int]) -> bytes:
+        with (
+            socket.create_connection(address, timeout=10) as sock,
+            authority.client_context().wrap_socket(sock, server_hostname="localhost") as client,
+        ):
+            client.sendall(REQUEST)
+            return client.recv(100)
+
+    async def serve() -> None:
+        config = Config(app, ssl_certfile=str(files.certificate), ssl_keyfile=str(files.key))
+        worker = context.WorkerContext(app, config, asyncio.get_running_loop())
+        acceptor = Acceptor(worker, [listener], tls=TlsSettings.from_config(config))
+        await acceptor.start()
+        answer = await asyncio.to_thread(ask, address_of(acceptor))
+        assert answer.startswith(b"HTTP/1.1 200")
+        acceptor.close()
+        await acceptor.settle()
+        await wait_for_count(acceptor, 0)
+
+    with asyncio.Runner(loop_factory=make_blind_loop) as runner:
         runner.run(serve())
 
 

@@ -1,13 +1,15 @@
+import ctypes
 import os
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
 from asgiserve.errors import StartupError
-from asgiserve.server.pid_file import PidFile
+from asgiserve.server.pid_file import PidFile, is_alive
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signal 0 asks there for nothing")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="files are POSIX' here")
 
 
 @pytest.fixture
@@ -176,3 +178,33 @@ def test_release_empties_the_file_in_a_directory_that_is_closed_by_now(path, mon
     monkeypatch.setattr(os, "unlink", refuse)
     pid_file.release()
     assert path.read_text() == ""
+
+
+class Kernel32:
+    """Windows' functions of processes, of which one runs, one has ended, one is the system's."""
+
+    def __init__(self):
+        # An object whose attributes can be set, as those of a library's functions.
+        self.OpenProcess = partial(self._open)
+        self.handles_closed = 0
+
+    def _open(self, access, inherits, pid):
+        return pid.value if pid.value in (7, 8) else None
+
+    def GetExitCodeProcess(self, handle, status):  # noqa: N802
+        status._obj.value = {7: 259, 8: 0}[handle.value]
+        return 1
+
+    def CloseHandle(self, handle):  # noqa: N802
+        self.handles_closed += 1
+
+
+def test_windows_is_asked_without_a_signal(monkeypatch):
+    kernel32 = Kernel32()
+    monkeypatch.setattr(ctypes, "WinDLL", lambda name, **options: kernel32, raising=False)
+    errors = iter([5, 87])  # ERROR_ACCESS_DENIED, ERROR_INVALID_PARAMETER
+    monkeypatch.setattr(ctypes, "get_last_error", lambda: next(errors), raising=False)
+    monkeypatch.setattr(os, "kill", None)
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert [is_alive(pid) for pid in (7, 8, 4, 9)] == [True, False, True, False]
+    assert kernel32.handles_closed == 2

@@ -16,6 +16,7 @@ import pytest
 from asgiserve.config import Config
 from asgiserve.errors import AsgiserveError, ConfigError, StartupError
 from asgiserve.server.tls import TlsSettings
+from asgiserve.server_kinds import split_sni
 from tests.apps import answer
 from tests.certificates import Authority, KeyFiles, encrypt_key, shake_hands
 
@@ -192,6 +193,26 @@ def name_no_cipher(files: KeyFiles, authority: Authority) -> dict[str, Any]:
 
 def trust_a_key(files: KeyFiles, authority: Authority) -> dict[str, Any]:
     return {"ssl_ca_certs": files.key}
+
+
+@pytest.mark.parametrize(
+    ("files", "has_drives", "certificate", "key"),
+    [
+        ("a.pem", False, "a.pem", None),
+        ("a.pem:b.pem", False, "a.pem", "b.pem"),
+        ("c:/b.pem", False, "c", "/b.pem"),
+        (r"C:\a.pem", True, r"C:\a.pem", None),
+        (r"C:\a.pem:D:\b.pem", True, r"C:\a.pem", r"D:\b.pem"),
+        ("c:/a.pem:b.pem", True, "c:/a.pem", "b.pem"),
+        ("a.pem:C:/b.pem", True, "a.pem", "C:/b.pem"),
+        ("a.pem:b.pem", True, "a.pem", "b.pem"),
+    ],
+)
+def test_key_of_a_name_stands_behind_a_colon_that_ends_no_drive(
+    files, has_drives, certificate, key
+):
+    split = split_sni(f"*.example.com={files}", has_drives=has_drives)
+    assert split == ("*.example.com", certificate, key)
 
 
 def name_a_wrong_pair(files: KeyFiles, authority: Authority) -> dict[str, Any]:
