@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from types import SimpleNamespace
 
 import pytest
@@ -24,6 +25,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Have the plugin of asgiserve, also where it was installed before there was one."""
     if not config.pluginmanager.has_plugin("asgiserve"):
         config.pluginmanager.import_plugin("asgiserve.pytest_plugin")
+    # A shell has a process in the background ignore it, and so would every server of the tests.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # How long one example takes says more of the machine than of the code.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import socket
 import time
 from contextlib import ExitStack
@@ -44,6 +43,8 @@ def raise_file_limit(connections: int) -> None:
     Raises:
         ValueError: the hard limit is lower.
     """
+    import resource  # not on Windows
+
     files = connections + SPARE_FILES
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < files:

@@ -35,7 +35,8 @@ from .not_run import NOT_RUN
 from .pages import READINGS, ROOT, Block, name_of, read_blocks
 from .reader import Reader
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the commands are for a unix shell")
+if sys.platform == "win32":
+    pytest.skip("the commands are for a unix shell", allow_module_level=True)
 
 # What has no page of its own starts from there.
 QUICK_START = ROOT / "docs" / "quick-start.md"

@@ -14,7 +14,8 @@ from .clients import CurlClient
 from .raw_client import RawClient
 from .server_process import APPS_DIR
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="unix sockets and descriptors")
+if sys.platform == "win32":
+    pytest.skip("unix sockets and descriptors", allow_module_level=True)
 
 
 @pytest.fixture(scope="module", params=COLUMNS[-1:])

@@ -204,16 +204,16 @@ def parent_and_state(pid):
 
 @one_column
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 1), (signal.SIGKILL, -9)])
-def test_client_ends_with_the_server(bench, number, status):
+@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 1), ("SIGKILL", -9)])
+def test_client_ends_with_the_server(bench, name, status):
     process = bench("bench_site:hello", "--duration", "60")
     wait_until(lambda: clients_of(process), "a client process")
     (client,) = clients_of(process)
-    os.kill(process.pid, number)
+    os.kill(process.pid, signal.Signals[name])
     assert process.exit_status() == status
     # A process that nobody has waited for yet has ended as well.
     wait_until(lambda: parent_and_state(client)[1] in ("gone", "Z"), "the client's end")
-    if number != signal.SIGKILL:
+    if name != "SIGKILL":
         assert process.log() == "asgiserve: error: stopped by a signal before the end\n"
 
 

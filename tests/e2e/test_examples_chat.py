@@ -11,7 +11,8 @@ from .programs import EXAMPLES, host_and_port
 from .waiting import DEADLINE_S, wait_until
 from .websocket_clients import open_websocket_at
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="nginx and Redis run on unix")
+if sys.platform == "win32":
+    pytest.skip("nginx and Redis run on unix", allow_module_level=True)
 
 HANDSHAKE = 'GET /chat HTTP/1.1" 101'
 

@@ -19,7 +19,8 @@ from .programs import EXAMPLES, find_program
 from .raw_client import RawClient
 from .waiting import wait_until
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="containers run on Linux")
+if sys.platform == "win32":
+    pytest.skip("containers run on Linux", allow_module_level=True)
 
 DOCKERFILE = EXAMPLES / "docker" / "Dockerfile"
 MANIFEST = EXAMPLES / "kubernetes" / "site.yaml"

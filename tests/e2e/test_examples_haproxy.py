@@ -10,7 +10,8 @@ from .programs import host_and_port
 from .raw_client import RawClient
 from .waiting import wait_until
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="HAProxy is run on unix")
+if sys.platform == "win32":
+    pytest.skip("HAProxy is run on unix", allow_module_level=True)
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from .raw_client import RawClient
 from .waiting import DEADLINE_S
 from .websocket_clients import open_websocket_at
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="nginx is run on unix")
+if sys.platform == "win32":
+    pytest.skip("nginx is run on unix", allow_module_level=True)
 
 
 @pytest.fixture

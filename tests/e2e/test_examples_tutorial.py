@@ -10,7 +10,6 @@ import sys
 
 import httpx
 import pytest
-import redis
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
@@ -21,7 +20,10 @@ from .chromium import CHROMIUM, Chromium
 from .programs import EXAMPLES, find_program, read_example
 from .waiting import DEADLINE_S, wait_until
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="nginx and Redis run on unix")
+if sys.platform == "win32":
+    pytest.skip("nginx and Redis run on unix", allow_module_level=True)
+
+redis = pytest.importorskip("redis")
 
 FOLDER = EXAMPLES / "tutorial"
 COMMAND = "/srv/chat/.venv/bin/asgiserve"

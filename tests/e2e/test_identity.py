@@ -2,7 +2,6 @@
 
 import json
 import os
-import pwd
 import signal
 import sys
 from importlib.util import find_spec
@@ -15,7 +14,7 @@ from tests.columns import COLUMNS
 from .raw_client import RawClient
 from .waiting import wait_until
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="users and signals of Unix")
+pwd = pytest.importorskip("pwd", reason="users and signals of Unix")
 
 
 # Becomes the server, as root without the capabilities that are named by their numbers.

@@ -15,7 +15,8 @@ from .server_process import LOOPS
 from .waiting import wait_until
 from .workers import wait_for_workers, workers_of
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="one worker there")
+if sys.platform == "win32":
+    pytest.skip("one worker there", allow_module_level=True)
 
 WORKERS = 4
 CONNECTIONS = 120

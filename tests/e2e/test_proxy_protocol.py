@@ -14,7 +14,8 @@ from .raw_client import RawClient
 from .server_process import LOOPS
 from .waiting import wait_until
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a loop that watches sockets")
+if sys.platform == "win32":
+    pytest.skip("needs a loop that watches sockets", allow_module_level=True)
 
 CLIENT = ("203.0.113.7", 40000)
 FRONT = ("198.51.100.1", 443)

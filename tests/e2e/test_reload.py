@@ -18,6 +18,9 @@ from asgiserve.supervisor.file_watch import import_watchfiles
 from .raw_client import RawClient
 from .waiting import DEADLINE_S, wait_until
 
+if sys.platform == "win32":
+    pytest.skip("reload is not available there", allow_module_level=True)
+
 # {version} is what it answers; {prelude} is run at its import.
 SITE = """
 import asyncio, os, pathlib, time

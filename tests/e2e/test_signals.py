@@ -13,7 +13,8 @@ from tests.columns import COLUMNS
 
 from .waiting import DEADLINE_S, wait_until
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+if sys.platform == "win32":
+    pytest.skip("Windows has no such signals", allow_module_level=True)
 
 REQUESTS = (signal.SIGHUP, signal.SIGUSR1)
 

@@ -13,7 +13,8 @@ from tests.columns import COLUMNS
 from .raw_client import RawClient
 from .waiting import DEADLINE_S
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="systemd is Linux's")
+if sys.platform == "win32":
+    pytest.skip("systemd is Linux's", allow_module_level=True)
 
 # Becomes the server with the descriptors at the numbers that systemd gives them.
 PASS_SOCKETS = """\

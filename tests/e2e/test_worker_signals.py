@@ -13,7 +13,8 @@ from .raw_client import RawClient
 from .waiting import wait_until
 from .workers import ask, is_alive, load_on, wait_for_workers, workers_of
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no workers there")
+if sys.platform == "win32":
+    pytest.skip("no workers there", allow_module_level=True)
 
 LOG_CONFIG = {
     "version": 1,

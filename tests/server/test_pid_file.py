@@ -9,7 +9,8 @@ import pytest
 from asgiserve.errors import StartupError
 from asgiserve.server.pid_file import PidFile, is_alive
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="files are POSIX' here")
+if sys.platform == "win32":
+    pytest.skip("files are POSIX' here", allow_module_level=True)
 
 
 @pytest.fixture

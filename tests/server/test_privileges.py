@@ -15,7 +15,8 @@ from asgiserve.errors import ConfigError, StartupError
 from asgiserve.server import privileges
 from asgiserve.server.privileges import Identity, apply_umask, find_identity
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such users")
+if sys.platform == "win32":
+    pytest.skip("Windows has no such users", allow_module_level=True)
 
 as_root = pytest.mark.skipif(
     sys.platform != "linux" or os.getuid() != 0, reason="only root can become another user"

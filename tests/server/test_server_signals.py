@@ -13,7 +13,8 @@ from asgiserve.config import Config
 from asgiserve.server.server import Server
 from asgiserve.server.signals import UPKEEP_SIGNALS
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+if sys.platform == "win32":
+    pytest.skip("Windows has no such signals", allow_module_level=True)
 
 
 async def app(scope: object, receive: object, send: object) -> None:

@@ -25,7 +25,8 @@ from asgiserve.server.systemd import (
 )
 from tests.fakes import ManualLoop
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="systemd is Linux's")
+if sys.platform == "win32":
+    pytest.skip("systemd is Linux's", allow_module_level=True)
 
 ABSTRACT = pytest.mark.skipif(sys.platform != "linux", reason="abstract sockets are Linux's")
 

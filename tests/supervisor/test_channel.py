@@ -14,7 +14,8 @@ from asgiserve.errors import ConfigError
 from asgiserve.supervisor.channel import MAX_TEXT_CHARS, MAX_UNSENT_BYTES, Channel
 from asgiserve.supervisor.order import ListenerOrder, WorkerOrder
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no supervisor on Windows")
+if sys.platform == "win32":
+    pytest.skip("there is no supervisor on Windows", allow_module_level=True)
 
 
 def make_order(**options: object) -> WorkerOrder:

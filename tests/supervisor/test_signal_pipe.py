@@ -1,10 +1,14 @@
 import select
 import signal
+import sys
 import threading
 
 import pytest
 
 from asgiserve.supervisor.signal_pipe import SignalPipe
+
+if sys.platform == "win32":
+    pytest.skip("there is no supervisor on Windows", allow_module_level=True)
 
 NUMBERS = (signal.SIGUSR1, signal.SIGTERM)
 

@@ -11,7 +11,8 @@ from asgiserve.supervisor.spare import IMPORT_TIMEOUT_S, RETRY_S, Spare
 from tests.e2e.waiting import wait_until
 from tests.fakes import ManualClock
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no workers on Windows")
+if sys.platform == "win32":
+    pytest.skip("there are no workers on Windows", allow_module_level=True)
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from asgiserve.supervisor import watch_thread
 from asgiserve.supervisor.channel import Channel
 from asgiserve.supervisor.watch_thread import WatchThread
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no workers on Windows")
+if sys.platform == "win32":
+    pytest.skip("there are no workers on Windows", allow_module_level=True)
 
 
 class RecordingServer:

@@ -12,7 +12,8 @@ from tests.e2e.waiting import wait_until
 
 from .real_worker import RealWorker
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no workers on Windows")
+if sys.platform == "win32":
+    pytest.skip("there are no workers on Windows", allow_module_level=True)
 
 APP = """
 import asyncio

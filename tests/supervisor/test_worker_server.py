@@ -15,7 +15,8 @@ from asgiserve.supervisor.order import WorkerOrder
 from asgiserve.supervisor.worker_server import ORPHAN_MARGIN_S, Beat, WorkerServer
 from tests.fakes import ManualLoop
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no workers on Windows")
+if sys.platform == "win32":
+    pytest.skip("there are no workers on Windows", allow_module_level=True)
 
 
 @pytest.fixture
