@@ -70,7 +70,8 @@ def test_wheel_holds_the_package_without_extension_sources(tree):
     wheel, _ = build_wheel(tree, ASGISERVE_BUILD="off")
     names = zipfile.ZipFile(wheel).namelist()
     modules = {str(path.relative_to(tree)) for path in (tree / "asgiserve").rglob("*.py")}
-    assert {name for name in names if ".dist-info/" not in name} == {*modules, "asgiserve/py.typed"}
+    data = {"asgiserve/py.typed", "asgiserve/pyinstaller/rthooks.dat"}
+    assert {name for name in names if ".dist-info/" not in name} == modules | data
     licenses = {name.partition("licenses/")[2] for name in names if "/licenses/" in name}
     assert licenses == {"LICENSE", "licenses/llhttp.txt"}
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 import pickle
 import subprocess
-import sys
-from pathlib import Path
 from types import TracebackType
 
 from asgiserve.bench.load import LoadOrder, LoadResult
+from asgiserve.child_process import child_command
 from asgiserve.errors import AsgiserveError
 
 __all__ = ["LoadError", "LoadProcess"]
-
-# Not -m, which has the current directory searched first: a file signal.py in it would be imported.
-BOOTSTRAP = "import sys; sys.path.append({folder!r}); from asgiserve.bench.load import main; main()"
 
 
 class LoadError(AsgiserveError):
@@ -26,10 +22,9 @@ class LoadProcess:
     """A process that sends what *order* says; a context manager, which ends it."""
 
     def __init__(self, order: LoadOrder) -> None:
-        folder = str(Path(__file__).resolve().parents[2])
         # A pipe that no other child gets: at its end the process ends.
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", BOOTSTRAP.format(folder=folder)],
+            child_command("load"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

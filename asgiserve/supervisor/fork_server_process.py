@@ -32,7 +32,7 @@ class ForkServerProcess:
         Raises:
             OSError: the system does not let us.
         """
-        return cls(WorkerProcess.prepare(fds, entry="fork_main"))
+        return cls(WorkerProcess.prepare(fds, entry="forks"))
 
     def is_ready(self) -> bool:
         """Whether it has imported the server, and can fork."""

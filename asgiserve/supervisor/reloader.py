@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from asgiserve.child_process import check_children
 from asgiserve.config import DEFAULTS
 from asgiserve.errors import ConfigError
 from asgiserve.log import configure_logging
@@ -69,6 +70,7 @@ def run_reloader(config: Config) -> int:
     """
     if sys.platform == "win32":
         raise ConfigError("reload: not available on this platform")
+    check_children("reload")
     if not isinstance(config.app, str):
         raise ConfigError("reload: needs APP as an import string, MODULE:ATTRIBUTE")
     configure_logging(config)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from asgiserve.child_process import check_children
 from asgiserve.errors import ConfigError, StartupError
 from asgiserve.supervisor.supervisor import Supervisor
 
@@ -57,5 +58,6 @@ def check_platform() -> None:
     """
     if sys.platform == "win32":
         raise ConfigError("workers: this platform allows for one worker, without a supervisor")
+    check_children("workers")
     if threading.current_thread() is not threading.main_thread():
         raise StartupError("several workers can be run from the main thread only")

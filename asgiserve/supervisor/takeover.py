@@ -14,6 +14,7 @@ import subprocess
 import sys
 from typing import Any
 
+from asgiserve.child_process import successor_environment
 from asgiserve.errors import StartupError
 from asgiserve.server.listener import Listener
 from asgiserve.server.sockets import open_fd
@@ -48,7 +49,9 @@ class Takeover:
         try:
             os.set_blocking(self._pipe_fd, False)
             content = {"pid": os.getpid(), "pipe": write_fd, "sockets": sockets}
-            environment = {k: v for k, v in os.environ.items() if k not in OLD_VARIABLES}
+            environment = successor_environment()
+            for name in OLD_VARIABLES:
+                environment.pop(name, None)
             self._process = subprocess.Popen(
                 [sys.executable, *sys.orig_argv[1:]],
                 pass_fds=[write_fd, *fds],

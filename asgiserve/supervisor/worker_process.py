@@ -12,9 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asgiserve.child_process import child_command
 from asgiserve.early_signals import ignore_late_signals
 from asgiserve.server.exit_guard import flush_output, leave_output
 from asgiserve.signal_handlers import fork_process
@@ -38,12 +38,6 @@ HELD_SIGNALS = frozenset(
 KILL_POLL_S = 0.001
 KILL_TIMEOUT_S = 1.0
 
-# Not -m, which has the current directory searched first: a file signal.py in it would be imported.
-BOOTSTRAP = (
-    "import sys; sys.path.append({folder!r}); "
-    "from asgiserve.supervisor.worker import {entry}; sys.exit({entry}())"
-)
-
 
 class WorkerProcess:
     """One process that serves; made by ``spawn``, ``prepare``, ``fork`` or a `ForkServerProcess`.
@@ -63,12 +57,12 @@ class WorkerProcess:
         self._child = child
 
     @classmethod
-    def prepare(cls, fds: Sequence[int], *, entry: str = "main") -> WorkerProcess:
+    def prepare(cls, fds: Sequence[int], *, entry: str = "worker") -> WorkerProcess:
         """Start a new interpreter, which imports the server and waits for its order, by ``begin``.
 
         Args:
             fds: what the order may name.
-            entry: the function of `asgiserve.supervisor.worker` to call.
+            entry: ``worker``, or ``forks`` for a process that forks workers.
 
         Raises:
             OSError: the system does not let us start a process.
@@ -170,10 +164,14 @@ class WorkerProcess:
 
 
 class SpawnedChild:
-    """A child with an interpreter of its own."""
+    """A child with an interpreter of its own.
+
+    Args:
+        fds: all that it inherits, and is told of; the first one is its end of the channel.
+    """
 
     def __init__(self, fds: Sequence[int], entry: str) -> None:
-        self._process = subprocess.Popen(make_command(fds, entry), pass_fds=fds)
+        self._process = subprocess.Popen(child_command(entry, *map(str, fds)), pass_fds=fds)
         self.pid = self._process.pid
 
     def poll(self) -> int | None:
@@ -200,19 +198,6 @@ class ForkedChild:
             if pid:
                 self._status = os.waitstatus_to_exitcode(status)
         return self._status
-
-
-def make_command(fds: Sequence[int], entry: str) -> list[str]:
-    """The command line of a process that calls *entry*.
-
-    Args:
-        fds: all that it inherits; the first one is its end of the channel.
-    """
-    folder = str(Path(__file__).resolve().parents[2])
-    code = BOOTSTRAP.format(folder=folder, entry=entry)
-    # Private, but what multiprocessing uses as well: -X, -W, -O and their like.
-    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-    return [sys.executable, *flags, "-P", "-c", code, *map(str, fds)]
 
 
 def end_child(

@@ -15,10 +15,11 @@ from typing import Any
 
 import asgiserve
 from asgiserve._twins import Column
+from asgiserve.child_process import child_command
 from asgiserve.config import Config
 from asgiserve.supervisor.channel import Channel
 from asgiserve.supervisor.order import ListenerOrder, WorkerOrder
-from asgiserve.supervisor.worker_process import held_signals, make_command
+from asgiserve.supervisor.worker_process import held_signals
 from tests.columns import environment_of
 from tests.e2e.waiting import DEADLINE_S, wait_until
 
@@ -45,7 +46,7 @@ class RealWorker:
         fds = [theirs.fileno(), self.listener.fileno(), self.stacks.fileno()]
         with self.log_path.open("wb") as log, held_signals():
             self.process = subprocess.Popen(
-                make_command(fds, "main"),
+                child_command("worker", *map(str, fds)),
                 cwd=work_dir,
                 env=self._environment(column),
                 stdin=subprocess.DEVNULL,
