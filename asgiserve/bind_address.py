@@ -9,7 +9,7 @@ from typing import TypeAlias
 __all__ = ["BindAddress", "FdAddress", "TcpAddress", "UnixAddress", "parse_bind_address"]
 
 _TCP = re.compile(
-    r"(?:\[(?P<ipv6>[0-9A-Fa-f:.%a-z]+)\]|(?P<host>[^\s:\[\]/]*)):(?P<port>[0-9]{1,5})"
+    r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+(?:%[^\s\[\]%]+)?)\]|(?P<host>[^\s:\[\]/]*)):(?P<port>[0-9]{1,5})"
 )
 _FD = re.compile(r"fd://([0-9]{1,9})")
 

@@ -118,7 +118,12 @@ class Config(ProcessOptions, TlsOptions, UvicornOptions):
         "this file.",
     )
 
-    host: str = option("127.0.0.1", kinds.TEXT, ADDRESS, "Bind a TCP socket to this host.")
+    host: str = option(
+        "127.0.0.1",
+        kinds.TEXT,
+        ADDRESS,
+        "Bind a TCP socket to this host; :: is every interface, for IPv6 and IPv4.",
+    )
     port: int = option(
         8000, integer(0, 65535), ADDRESS, "Bind a TCP socket to this port; 0 picks a free one."
     )

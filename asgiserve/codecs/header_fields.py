@@ -31,7 +31,7 @@ TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 FORBIDDEN_IN_VALUE = re.compile(rb"[\r\n\0]")
 HOST_BYTES = rb"[!$&'()*+,;=\-._~0-9A-Z]"
 HOST = re.compile(
-    rb"(?:\[(?:v[0-9A-F]+\.[!$&'()*+,;=:\-._~0-9A-Z]+|(?P<ipv6>[0-9A-F:.]+))\]"
+    rb"(?:\[(?:v[0-9A-F]+\.[!$&'()*+,;=:\-._~0-9A-Z]+|(?P<ipv6>[0-9A-F:.]+)(?:%[0-9A-Z\-._~]+)?)\]"
     rb"|" + HOST_BYTES + rb"*(?:%[0-9A-F]{2}" + HOST_BYTES + rb"*)*)(?::[0-9]*)?",
     re.IGNORECASE,
 )
@@ -75,7 +75,8 @@ def parse_content_length(value: bytes) -> int:
 def is_valid_host(value: bytes) -> bool:
     """Whether *value* is ``uri-host [ ":" port ]`` (RFC 9110 section 7.2, RFC 3986 section 3.2.2).
 
-    The host may be empty.
+    The host may be empty. An IPv6 address may have a zone (RFC 4007 section 11, RFC 6874), which
+    clients of link-local addresses send although it means nothing here.
     """
     match = HOST.fullmatch(value)
     if match is None:

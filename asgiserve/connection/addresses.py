@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 __all__ = ["Addresses", "address_pair", "address_text", "forwarded_text", "local_address"]
 
+IPV4_MAPPED = "::ffff:"  # RFC 4291 section 2.5.5.2
+
 
 class Addresses(NamedTuple):
     """Both ends of a connection, as somebody says who knows better than the socket.
@@ -22,7 +24,11 @@ class Addresses(NamedTuple):
 def address_pair(address: Any) -> tuple[str, int] | None:
     """Host and port of a socket address; None for a Unix socket."""
     if isinstance(address, tuple) and len(address) >= 2:
-        return str(address[0]), int(address[1])
+        host = str(address[0])
+        # IPv4 at a socket of IPv6, which applications and lists of addresses should not see.
+        if len(address) == 4 and host.startswith(IPV4_MAPPED) and "." in host:
+            host = host.removeprefix(IPV4_MAPPED)
+        return host, int(address[1])
     return None
 
 

@@ -118,8 +118,13 @@ def describe_address(sock: socket.socket) -> str:
         path = os.fsdecode(address)
         # A name in Linux's abstract name space, written as systemd and ss do.
         return f"unix:@{path[1:]}" if path.startswith("\0") else f"unix:{path}"
-    host, port = address[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    host, port, *_ = address
+    if ":" not in host:
+        return f"http://{host}:{port}"
+    zone = address[3]
+    if zone and "%" not in host:
+        host = f"{host}%{socket.if_indextoname(zone)}"
+    return f"http://[{host}]:{port}"
 
 
 def inode_of(path: str) -> tuple[int, int] | None:

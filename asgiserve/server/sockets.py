@@ -35,6 +35,8 @@ Interface: TypeAlias = tuple[int, tuple[Any, ...]]
 FAMILIES = [socket.AF_INET, socket.AF_INET6]
 if sys.platform != "win32":
     FAMILIES.append(socket.AF_UNIX)
+# The host that stands for IPv4 as well, unless another address is bound at its port.
+EVERY_INTERFACE = "::"
 # How often to look for a free port that every address of a host has.
 MAX_PORT_DRAWS = 16
 # The options that say where to listen; with one of them, systemd's sockets are left alone.
@@ -55,8 +57,9 @@ def bind_listeners(config: Config) -> list[Listener]:
     owner = find_identity(config)
     with ExitStack() as undo:
         listeners = []
-        for address in wanted_addresses(config):
-            for listener in bind(address, config, owner):
+        addresses = wanted_addresses(config)
+        for address in addresses:
+            for listener in bind(address, config, owner, is_dual=is_for_both(address, addresses)):
                 undo.callback(listener.close)
                 listeners.append(listener)
         undo.pop_all()
@@ -78,12 +81,30 @@ def wanted_addresses(config: Config) -> Sequence[BindAddress | SystemdSocket]:
     return [TcpAddress(config.host, config.port)]
 
 
+def is_for_both(
+    address: BindAddress | SystemdSocket, addresses: Sequence[BindAddress | SystemdSocket]
+) -> bool:
+    """Whether *address* is every interface, for IPv4 too: none of *addresses* has its port."""
+    return (
+        isinstance(address, TcpAddress)
+        and address.host == EVERY_INTERFACE
+        and not any(
+            isinstance(each, TcpAddress) and each.port == address.port and each != address
+            for each in addresses
+        )
+    )
+
+
 def bind(
-    address: BindAddress | SystemdSocket, config: Config, owner: Identity | None
+    address: BindAddress | SystemdSocket,
+    config: Config,
+    owner: Identity | None,
+    *,
+    is_dual: bool,
 ) -> list[Listener]:
     """Bind one address, which may mean several sockets."""
     if isinstance(address, TcpAddress):
-        return bind_tcp(address, is_shared=config.reuse_port)
+        return bind_tcp(address, is_shared=config.reuse_port, is_dual=is_dual)
     if isinstance(address, UnixAddress):
         return [bind_unix(address.path, int(config.uds_permissions), owner)]
     if isinstance(address, SystemdSocket):
@@ -91,7 +112,9 @@ def bind(
     return [adopt_fd(address.fd, f"fd {address.fd}")]
 
 
-def bind_tcp(address: TcpAddress, *, is_shared: bool = False) -> list[Listener]:
+def bind_tcp(
+    address: TcpAddress, *, is_shared: bool = False, is_dual: bool = False
+) -> list[Listener]:
     """Bind everything that the host of *address* resolves to, all to the same port."""
     host = f"[{address.host}]" if ":" in address.host else address.host
     text = f"{host}:{address.port}"
@@ -103,8 +126,13 @@ def bind_tcp(address: TcpAddress, *, is_shared: bool = False) -> list[Listener]:
     while True:
         draws -= 1
         try:
-            return bind_interfaces(interfaces, is_shared=is_shared)
+            return bind_interfaces(interfaces, is_shared=is_shared, is_dual=is_dual)
         except OSError as exc:
+            if is_dual and exc.errno == errno.EADDRINUSE:
+                # Another process may have it for IPv4 alone.
+                is_dual = False
+                draws += 1
+                continue
             if not draws or exc.errno != errno.EADDRINUSE:
                 raise StartupError(f"cannot bind {text}: {reason_of(exc)}") from exc
 
@@ -117,7 +145,9 @@ def resolve(address: TcpAddress) -> list[Interface]:
     return list(dict.fromkeys((family, sockaddr) for family, _, _, _, sockaddr in found))
 
 
-def bind_interfaces(interfaces: list[Interface], *, is_shared: bool) -> list[Listener]:
+def bind_interfaces(
+    interfaces: list[Interface], *, is_shared: bool, is_dual: bool = False
+) -> list[Listener]:
     """Bind each of *interfaces* that is there; the first one picks the port when it is 0.
 
     Raises:
@@ -130,7 +160,8 @@ def bind_interfaces(interfaces: list[Interface], *, is_shared: bool) -> list[Lis
             if listeners and port == 0:
                 port = listeners[0].sock.getsockname()[1]
             try:
-                sock = open_tcp(family, (host, port, *rest), is_shared=is_shared)
+                sockaddr = (host, port, *rest)
+                sock = open_tcp(family, sockaddr, is_shared=is_shared, is_dual=is_dual)
             except OSError as exc:
                 if exc.errno not in UNAVAILABLE:
                     raise
@@ -145,8 +176,13 @@ def bind_interfaces(interfaces: list[Interface], *, is_shared: bool) -> list[Lis
     return listeners
 
 
-def open_tcp(family: int, sockaddr: tuple[Any, ...], *, is_shared: bool) -> socket.socket:
+def open_tcp(
+    family: int, sockaddr: tuple[Any, ...], *, is_shared: bool, is_dual: bool = False
+) -> socket.socket:
     """Open a TCP socket bound to *sockaddr*; if it *is_shared*, others of this user may be too.
+
+    Args:
+        is_dual: one of IPv6 takes connections of IPv4 too, where the system can do that.
 
     Raises:
         OSError: it cannot be bound, or the system lets sockets share no address.
@@ -163,8 +199,9 @@ def open_tcp(family: int, sockaddr: tuple[Any, ...], *, is_shared: bool) -> sock
                 raise OSError("reuse_port is not available on this platform")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
-            # IPv4 gets a socket of its own, where it is asked for.
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            # Otherwise IPv4 gets a socket of its own, where it is asked for.
+            is_dual = is_dual and socket.has_dualstack_ipv6()
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not is_dual)
         sock.bind(sockaddr)
     except OSError:
         sock.close()

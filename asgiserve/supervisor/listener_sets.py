@@ -124,7 +124,11 @@ def bind_beside(listener: Listener) -> Listener:
     try:
         if listener.sock.family not in (socket.AF_INET, socket.AF_INET6):
             return Listener(listener.sock.dup(), listener.text)
-        sock = open_tcp(listener.sock.family, listener.sock.getsockname(), is_shared=True)
+        first = listener.sock
+        is_dual = first.family == socket.AF_INET6 and not first.getsockopt(
+            socket.IPPROTO_IPV6, socket.IPV6_V6ONLY
+        )
+        sock = open_tcp(first.family, first.getsockname(), is_shared=True, is_dual=is_dual)
     except OSError as exc:
         raise StartupError(f"cannot bind {listener.text} again: {reason_of(exc)}") from exc
     return Listener(sock, listener.text)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
 import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,10 @@ import pytest
 from asgiserve.config import Config
 from asgiserve.connection.unsent_limit import STRANGER_BYTES
 from asgiserve.errors import ConfigError, StartupError
+from asgiserve.server.acceptor import addresses_of
 from asgiserve.server.listener import Listener
 from asgiserve.server.sockets import bind_listeners, open_fd
+from asgiserve.supervisor.listener_sets import bind_beside
 from tests.apps import answer
 
 Bind = Callable[..., list[Listener]]
@@ -26,6 +30,18 @@ Bind = Callable[..., list[Listener]]
 needs_unix_sockets = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows' sockets module has no AF_UNIX"
 )
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as sock:
+            sock.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 
 
 @pytest.fixture
@@ -225,22 +241,85 @@ def test_address_that_this_machine_lacks_is_an_error_alone(bind: Bind) -> None:
         bind(host="192.0.2.1", port=80)
 
 
+@needs_ipv6
 def test_ipv6_host_is_bound_for_ipv6_alone(bind: Bind) -> None:
-    if not has_ipv6():
-        pytest.skip("this machine has no IPv6")
     (listener,) = bind(bind=["[::1]:0"])
     assert listener.sock.family == socket.AF_INET6
     assert listener.sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
     assert listener.text == f"http://[::1]:{listener.sock.getsockname()[1]}"
 
 
-def has_ipv6() -> bool:
+@needs_ipv6
+def test_every_interface_of_ipv6_is_that_of_ipv4_too(bind: Bind) -> None:
+    (listener,) = bind(host="::", port=0)
+    listener.listen(1)
+    port = listener.sock.getsockname()[1]
+    for host in ("127.0.0.1", "::1"):
+        with socket.create_connection((host, port)):
+            sock, peer = accept(listener)
+            with sock:
+                assert addresses_of(sock, peer).client == (host, peer[1])
+                assert addresses_of(sock, peer).server == (host, port)
+
+
+@needs_ipv6
+@pytest.mark.parametrize("other", ["0.0.0.0", "127.0.0.1"])
+def test_every_interface_of_ipv6_leaves_ipv4_to_another_bind(bind: Bind, other: str) -> None:
+    (probe,) = bind(host="::", port=0)
+    port = probe.sock.getsockname()[1]
+    probe.close()
+    dual, single = bind(bind=[f"[::]:{port}", f"{other}:{port}"])
+    assert dual.sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    for listener in (dual, single):
+        listener.listen(1)
+
+
+@needs_ipv6
+def test_every_interface_of_ipv6_leaves_ipv4_to_another_process(bind: Bind) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as other:
+        port = other.getsockname()[1]
+        (listener,) = bind(host="::", port=port)
+        assert listener.sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+        listener.listen(1)
+        with pytest.raises(StartupError, match="already in use"):
+            bind(host="::", port=port)
+
+
+@needs_ipv6
+def test_socket_beside_that_of_every_interface_is_like_it(bind: Bind) -> None:
+    (listener,) = bind(host="::", port=0, reuse_port=True)
+    other = bind_beside(listener)
+    assert not other.sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    other.close()
+
+
+def test_address_of_one_link_is_bound_and_named_with_its_zone(bind: Bind) -> None:
+    address, zone = link_local()
+    if socket.getaddrinfo(f"{address}%{zone}", 0)[0][4][3] == 0:
+        pytest.skip("zones are not told")
+    (listener,) = bind(bind=[f"[{address}%{zone}]:0"])
+    assert listener.text == f"http://[{address}%{zone}]:{listener.sock.getsockname()[1]}"
+    (other,) = bind(host=f"{address}%{zone}", port=0)
+    assert other.sock.getsockname()[3] == socket.if_nametoindex(zone)
+
+
+def link_local() -> tuple[str, str]:
+    """An address that is no machine's without its interface; skips the test if there is none."""
     try:
-        with socket.socket(socket.AF_INET6) as sock:
-            sock.bind(("::1", 0))
+        lines = Path("/proc/net/if_inet6").read_text().splitlines()
     except OSError:
-        return False
-    return True
+        lines = []
+    for line in lines:
+        digits, _, _, scope, _, zone = line.split()
+        if scope == "20":
+            return str(IPv6Address(bytes.fromhex(digits))), zone
+    pytest.skip("no interface has a link-local address")
+
+
+def accept(listener: Listener) -> tuple[socket.socket, Any]:
+    """Take the connection that has been made."""
+    select.select([listener.sock], [], [], 10)
+    return listener.accept()
 
 
 def test_port_in_use_is_one_clear_line(bind: Bind, taken_port: int) -> None:
