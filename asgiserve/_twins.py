@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from asgiserve.codecs import (
         access_line,
         header_fields,
+        http1_chunks,
         http1_framing,
         http1_head,
         http1_parser,
@@ -47,6 +48,7 @@ __all__ = [
     "cycle",
     "flow_control",
     "header_fields",
+    "http1_chunks",
     "http1_connection",
     "http1_cycle",
     "http1_ends",
@@ -76,6 +78,7 @@ TWINNED = {
     "cycle": "asgiserve.asgi.cycle",
     "flow_control": "asgiserve.connection.flow_control",
     "header_fields": "asgiserve.codecs.header_fields",
+    "http1_chunks": "asgiserve.codecs.http1_chunks",
     "http1_connection": "asgiserve.connection.http1_connection",
     "http1_ends": "asgiserve.connection.http1_ends",
     "http1_cycle": "asgiserve.connection.http1_cycle",

@@ -173,10 +173,10 @@ OWN_FIELDS: dict[str, tuple[set[str], set[str]]] = {
     "MessageReader": (set(), {"_control_size", "_has_frame", "_partial_size", "_room", "_size"}),
     # What C asks of a head.
     "RequestHead": (set(), {"body_size", "is_head_method", "is_http_1_0"}),
-    # The compiled one feeds llhttp, the pure one knows the grammar.
+    # The compiled one feeds llhttp first.
     "RequestParser": (
-        {"_chunks", "_head", "_keeps_alive", "_max_fields", "_remaining_bytes"},
-        {"_is_closing", "_is_line_checked", "_kept_section", "_llhttp", "_scanner", "_section"},
+        {"_max_fields"},
+        {"_is_line_checked", "_kept_section", "_llhttp", "_section"},
     ),
     # The compiled one frames in place.
     "ResponseFramer": (

@@ -25,4 +25,4 @@ cdef class RequestHead:
 cdef RequestHead build_head(
     str method, const llhttp_t* parser, const Section* section, const char* base
 )
-cdef list read_fields(const Section* section, const char* base)
+cdef RequestHead make_head(str method, bytes target, str http_version, list headers)

@@ -1,7 +1,7 @@
 # cython: language_level=3, freethreading_compatible=True
 """Accelerated twin of ``codecs/http1_head.py``: what a request head says (RFC 9110, RFC 9112)."""
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
 from asgiserve._speedups.header_fields cimport (
     FIELD_CONNECTION,
@@ -17,10 +17,11 @@ from asgiserve._speedups.header_fields cimport (
     find_name,
     has_list_member,
     is_plain_host,
+    parse_content_length,
     trim,
 )
 from asgiserve._speedups.http1_section cimport Field, Section
-from asgiserve._speedups.llhttp cimport F_CHUNKED, F_CONTENT_LENGTH, HTTP_HEAD, llhttp_t
+from asgiserve._speedups.llhttp cimport F_CONTENT_LENGTH, HTTP_HEAD, llhttp_t
 
 from asgiserve.codecs.request_fields import check_fields
 
@@ -70,6 +71,7 @@ cdef RequestHead build_head(
     cdef bint is_unusual = False
     cdef int hosts = 0
     cdef int codings = 0
+    cdef int lengths = 0
     cdef list headers = []
     cdef Field* field = section.fields
     cdef Field* last = field + section.size
@@ -111,7 +113,8 @@ cdef RequestHead build_head(
         elif field_id == FIELD_CONNECTION:
             connection = value if connection is None else connection + b", " + value
         elif field_id == FIELD_CONTENT_LENGTH:
-            is_unusual |= parser.content_length > 0x7FFFFFFFFFFFFFFF
+            lengths += 1
+            is_unusual |= parser.content_length > 0x7FFFFFFFFFFFFFFF or lengths > 1
     head.headers = headers
     head.method = method
     head.target = PyBytes_FromStringAndSize(
@@ -120,6 +123,7 @@ cdef RequestHead build_head(
     head.is_head_method = parser.method == HTTP_HEAD
     head.is_http_1_0 = parser.http_minor == 0
     head.http_version = "1.0" if head.is_http_1_0 else "1.1"
+    is_unusual |= codings and lengths
     if is_unusual or (hosts != 1 and not (hosts == 0 and head.is_http_1_0)):
         error = check_fields(head.http_version, headers)
         if error is not None:
@@ -129,7 +133,7 @@ cdef RequestHead build_head(
     if parser.flags & F_CONTENT_LENGTH:
         head.body_size = parser.content_length
     head.content_length = head.body_size
-    head.is_chunked = (parser.flags & F_CHUNKED) != 0
+    head.is_chunked = codings != 0
     head.keep_alive = not head.is_http_1_0
     if connection is not None:
         read_connection(head, connection, upgrade)
@@ -148,18 +152,33 @@ cdef int read_connection(RequestHead head, bytes connection, object upgrade) exc
     return 0
 
 
-cdef list read_fields(const Section* section, const char* base):
-    """The fields that *section* notes and *base* begins."""
-    cdef Field* field
+cdef RequestHead make_head(str method, bytes target, str http_version, list headers):
+    """Make a head of checked fields, as ``read_meaning`` of the pure twin does."""
+    cdef RequestHead head = RequestHead(method, target, http_version, headers)
     cdef FieldId field_id
-    cdef const unsigned char* p
-    cdef const unsigned char* end
-    cdef list fields = []
-    for field in section.fields[:section.size]:
-        p = <const unsigned char*>base + field.name.start
-        name = find_name(p, field.name.end - field.name.start, &field_id)
-        p = <const unsigned char*>base + field.value.start
-        end = <const unsigned char*>base + field.value.end
-        trim(&p, &end)
-        fields.append((name, PyBytes_FromStringAndSize(<const char*>p, end - p)))
-    return fields
+    cdef bytes name
+    cdef bytes value
+    cdef object upgrade = None
+    cdef object connection = None
+    for name, value in headers:
+        find_name(<const unsigned char*>PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name), &field_id)
+        if field_id == FIELD_TRANSFER_ENCODING:
+            head.is_chunked = True
+        elif field_id == FIELD_EXPECT:
+            if not head.is_http_1_0 and has_list_member(value, b"100-continue"):
+                head.expects_continue = True
+        elif field_id == FIELD_TE:
+            head.accepts_trailers |= has_list_member(value, b"trailers")
+        elif field_id == FIELD_FORWARDED:
+            head.is_forwarded = True
+        elif field_id == FIELD_UPGRADE:
+            upgrade = value if upgrade is None else upgrade + b", " + value
+        elif field_id == FIELD_CONNECTION:
+            connection = value if connection is None else connection + b", " + value
+        elif field_id == FIELD_CONTENT_LENGTH:
+            head.body_size = parse_content_length(value)
+    head.content_length = head.body_size
+    head.keep_alive = not head.is_http_1_0
+    if connection is not None:
+        read_connection(head, connection, upgrade)
+    return head

@@ -1,5 +1,5 @@
 # cython: language_level=3, freethreading_compatible=True
-# What of llhttp 9.3's C interface is used.
+# What of llhttp 9's C interface is used.
 
 from libc.stdint cimport uint8_t, uint16_t, uint64_t
 
@@ -14,7 +14,6 @@ cdef extern from "llhttp.h":
         uint8_t method
         uint8_t http_major
         uint8_t http_minor
-        uint8_t upgrade
         uint16_t flags
 
     ctypedef int (*llhttp_data_cb)(llhttp_t*, const char*, size_t)
@@ -24,36 +23,24 @@ cdef extern from "llhttp.h":
         llhttp_data_cb on_url
         llhttp_data_cb on_header_field
         llhttp_data_cb on_header_value
-        llhttp_data_cb on_chunk_extension_name
-        llhttp_data_cb on_chunk_extension_value
-        llhttp_cb on_chunk_extension_name_complete
-        llhttp_data_cb on_body
         llhttp_cb on_headers_complete
-        llhttp_cb on_message_complete
-        llhttp_cb on_chunk_header
 
     ctypedef enum llhttp_errno_t:
         HPE_OK
         HPE_PAUSED
 
     ctypedef enum llhttp_flags_t:
-        F_CONNECTION_KEEP_ALIVE
-        F_CONNECTION_CLOSE
-        F_CHUNKED
         F_CONTENT_LENGTH
 
     ctypedef enum llhttp_type_t:
         HTTP_REQUEST
 
     ctypedef enum llhttp_method_t:
-        HTTP_CONNECT
         HTTP_HEAD
         HTTP_QUERY
 
     void llhttp_init(llhttp_t*, llhttp_type_t, const llhttp_settings_t*)
     void llhttp_settings_init(llhttp_settings_t*)
     llhttp_errno_t llhttp_execute(llhttp_t*, const char*, size_t)
-    void llhttp_resume(llhttp_t*)
     const char* llhttp_get_error_pos(const llhttp_t*)
-    const char* llhttp_get_error_reason(const llhttp_t*)
     const char* llhttp_method_name(llhttp_method_t)

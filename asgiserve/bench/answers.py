@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-from asgiserve.codecs.http1_chunks import ChunkDecoder
+from asgiserve._twins import http1_chunks
 from asgiserve.errors import PeerError
 
 __all__ = ["AnswerReader"]
@@ -49,7 +49,7 @@ class AnswerReader:
         self._head = b""
         self._status = 0
         self._missing_bytes = 0
-        self._chunks: ChunkDecoder | None = None
+        self._chunks: http1_chunks.ChunkDecoder | None = None
         # An answer that came whole, and had another behind it.
         self._known = b""
         self._known_status = 0
@@ -113,7 +113,7 @@ class AnswerReader:
             pass
         elif CHUNKED.search(head):
             self._part = Part.CHUNKS
-            self._chunks = ChunkDecoder(MAX_HEAD_BYTES, MAX_TRAILERS)
+            self._chunks = http1_chunks.ChunkDecoder(MAX_HEAD_BYTES, MAX_TRAILERS)
         elif length is not None:
             self._missing_bytes = int(length[1])
         else:

@@ -10,11 +10,11 @@ import re
 from enum import Enum
 
 from asgiserve.codecs.header_fields import LOWER_NAMES, lower_name
-from asgiserve.codecs.http1_chunks import MAX_CHUNK_EXTENSION_BYTES, ChunkDecoder
+from asgiserve.codecs.http1_chunks import ChunkDecoder
 from asgiserve.codecs.http1_head import MEANINGFUL_NAMES, RequestHead, read_meaning
 from asgiserve.codecs.http1_request_line import (
     METHODS,
-    ORIGIN_OR_ASTERISK_FORM,
+    ORIGIN_FORM,
     TOKEN_BYTES,
     run_end,
 )
@@ -22,21 +22,23 @@ from asgiserve.codecs.http1_syntax import VALUE_BYTES, HeadScanner
 from asgiserve.codecs.request_fields import check_fields
 from asgiserve.errors import HttpRequestError
 
-__all__ = ["MAX_CHUNK_EXTENSION_BYTES", "RequestParser", "RequestSink"]
+__all__ = ["RequestParser", "RequestSink"]
 
 EMPTY_LINES = re.compile(rb"[\r\n]*")
-REQUEST_LINE = re.compile(rb"([A-Z-]+) +(" + ORIGIN_OR_ASTERISK_FORM + rb") +HTTP/(1\.[01])\r\n")
+REQUEST_LINE = re.compile(rb"([A-Z-]+) (" + ORIGIN_FORM + rb") HTTP/(1\.[01])\r\n")
 # The second alternative takes all from a place where no field line is, and leaves the name empty.
-# A value that ends in a tab is left to the scanner: for llhttp that is not whitespace everywhere.
 # Whitespace has one place to match at, so that time is linear.
 FIELD_LINE = re.compile(
     rb"(" + TOKEN_BYTES + rb"+):[ \t]*(?![ \t])"
-    rb"(" + VALUE_BYTES + rb"*[!-~\x80-\xff]|) *\r\n|[\0-\xff]+"
+    rb"(" + VALUE_BYTES + rb"*[!-~\x80-\xff]|)[ \t]*\r\n|[\0-\xff]+"
 )
 
 
 class RequestSink:
-    """Receives what a RequestParser reads; the connection is one."""
+    """Receives what a RequestParser reads; the connection is one.
+
+    All three may call the parser's ``feed``, ``pause``, ``resume`` and ``detach``.
+    """
 
     __slots__ = ()
 
@@ -61,33 +63,36 @@ class State(Enum):
     SIZED_BODY = "a body of known length"
     CHUNKED_BODY = "a body in chunks"
     CLOSED = "nothing: the last request asked to close"
-    FAILED = "nothing: the peer sent an error"
+    FAILED = "nothing: the peer sent an error, the sink raised one or was let go"
 
 
 class RequestParser:
     """Reads the requests of one connection and tells them to a sink.
 
     The answer does not depend on how the bytes are split; an error is raised by the ``feed`` that
-    got the first wrong byte, after the events of the bytes before it.
+    got the first wrong byte, after the events of the bytes before it. Whatever is raised out of it,
+    by the sink too, ends the parser: there are no more events.
 
     Args:
-        sink: is told of heads, bodies and ends; may call ``pause`` and ``resume``.
+        sink: is told of heads, bodies and ends.
         max_target_bytes: a longer request-target is answered with 414.
         max_head_bytes: a larger head or trailer section is answered with 431.
         max_fields: more fields in one of these are answered with 431.
     """
 
     __slots__ = (
+        "_blank_bytes",
         "_chunks",
         "_error",
-        "_head",
         "_is_paused",
+        "_is_reading",
         "_keeps_alive",
         "_kept",
         "_max_fields",
         "_max_head_bytes",
         "_max_target_bytes",
         "_remaining_bytes",
+        "_scanner",
         "_sink",
         "_state",
     )
@@ -105,16 +110,19 @@ class RequestParser:
         self._max_fields = max_fields
         self._state = State.IDLE
         self._is_paused = False
+        self._is_reading = False
         self._kept = b""
         self._error: HttpRequestError | None = None
-        self._head: HeadScanner | None = None
+        # Line ends in front of the request that comes next.
+        self._blank_bytes = 0
+        self._scanner: HeadScanner | None = None
         self._chunks: ChunkDecoder | None = None
         self._remaining_bytes = 0
         self._keeps_alive = True
 
     @property
     def buffered(self) -> int:
-        """Bytes kept while the parser is paused."""
+        """Bytes kept while the parser is paused, or fed by the sink."""
         return len(self._kept)
 
     @property
@@ -123,17 +131,17 @@ class RequestParser:
         return self._state in (State.HEAD, State.SIZED_BODY, State.CHUNKED_BODY)
 
     def feed(self, data: bytes) -> None:
-        """Parse *data*, or keep it while the parser is paused.
+        """Parse *data*, or keep it while the parser is paused or in a call of its sink.
 
         Raises:
             HttpRequestError: the bytes are no request we accept; every later feed raises it again.
         """
         if self._error is not None:
             raise self._error.with_traceback(None)
-        if self._kept:
+        if self._kept or self._is_reading:
             self._kept += data
         else:
-            self._parse(data)
+            self._read(data)
 
     def pause(self) -> None:
         """Stop after the current message, and keep what follows it until ``resume``."""
@@ -146,55 +154,88 @@ class RequestParser:
             HttpRequestError: as ``feed``.
         """
         self._is_paused = False
-        if self._kept:
+        if self._kept and not self._is_reading:
             kept, self._kept = self._kept, b""
-            self._parse(kept)
+            self._read(kept)
 
     def detach(self) -> bytes:
         """Let go of the sink, which holds the parser; what is fed from now on is refused.
 
         Returns:
-            The bytes kept while the parser was paused.
+            The bytes kept while the parser was paused. In a call of the sink the rest of what is
+            being parsed is not among them, and is lost.
         """
-        kept, self._kept = self._kept, b""
-        self._sink = RequestSink()
+        kept = self._kept
         self._is_paused = False
-        self._error = HttpRequestError("the connection is closed")
+        self._fail(HttpRequestError("the connection is closed"))
         return kept
+
+    def _fail(self, error: HttpRequestError) -> None:
+        """Be done for good, and let go of all that was held."""
+        self._error = error
+        self._enter(State.FAILED)
+        self._sink = RequestSink()
+        self._kept = b""
+        self._scanner = None
+        self._chunks = None
+
+    def _read(self, data: bytes) -> None:
+        """Parse *data*, and what the sink may have fed meanwhile."""
+        self._is_reading = True
+        try:
+            while True:
+                position = self._parse(data)
+                if self._error is not None:
+                    return
+                self._kept = data[position:] + self._kept
+                if self._is_paused or not self._kept:
+                    return
+                data, self._kept = self._kept, b""
+        except HttpRequestError as error:
+            self._fail(error)
+            raise
+        except BaseException:
+            # Where in the bytes the sink left off is not known any more.
+            self._fail(HttpRequestError("the request could not be taken", status=500))
+            raise
+        finally:
+            self._is_reading = False
 
     def _enter(self, state: State) -> None:
         self._state = state
 
-    def _parse(self, data: bytes) -> None:
+    def _parse(self, data: bytes) -> int:
+        """Parse until the end of *data*, or until the sink wants no more; the position reached."""
         position = 0
         end = len(data)
-        try:
-            while position < end:
-                state = self._state
-                if state is State.IDLE or state is State.CLOSED:
-                    if self._is_paused:
-                        self._kept = data[position:]
-                        return
-                    position = self._begin_request(data, position)
-                elif state is State.SIZED_BODY:
-                    position = self._read_sized_body(data, position)
-                elif state is State.CHUNKED_BODY:
-                    position = self._read_chunked_body(data, position)
-                else:
-                    position = self._read_head_piece(data, position)
-        except HttpRequestError as error:
-            self._error = error
-            self._enter(State.FAILED)
-            raise
+        while position < end:
+            state = self._state
+            if state is State.IDLE or state is State.CLOSED:
+                if self._is_paused:
+                    break
+                position = self._begin_request(data, position)
+            elif state is State.SIZED_BODY:
+                position = self._read_sized_body(data, position)
+            elif state is State.CHUNKED_BODY:
+                position = self._read_chunked_body(data, position)
+            elif state is State.HEAD:
+                position = self._read_head_piece(data, position)
+            else:
+                break
+        return position
 
     def _begin_request(self, data: bytes, position: int) -> int:
         """Skip empty lines (RFC 9112 section 2.2), and read the head if it is there whole."""
         if data[position] in b"\r\n":
-            position = run_end(EMPTY_LINES, data, position)
+            start, position = position, run_end(EMPTY_LINES, data, position)
+            self._blank_bytes += position - start
+            if self._blank_bytes > self._max_head_bytes:
+                raise HttpRequestError("too many empty lines before a request")
             if position == len(data):
                 return position
         if self._state is State.CLOSED:
             raise HttpRequestError("bytes after a request that asked to close the connection")
+        self._blank_bytes = 0
         head_end = data.find(b"\r\n\r\n", position) + 4
         # Fast lane for a head that is whole and right: a third of the scanner's time.
         if head_end > 3 and head_end - position <= self._max_head_bytes:
@@ -202,7 +243,7 @@ class RequestParser:
             if head is not None:
                 self._begin_body(head)
                 return head_end
-        self._head = HeadScanner(self._max_target_bytes, self._max_head_bytes, self._max_fields)
+        self._scanner = HeadScanner(self._max_target_bytes, self._max_head_bytes, self._max_fields)
         self._enter(State.HEAD)
         return position
 
@@ -229,12 +270,12 @@ class RequestParser:
         return head
 
     def _read_head_piece(self, data: bytes, position: int) -> int:
-        scanner = self._head
+        scanner = self._scanner
         assert scanner is not None
         used = scanner.feed(data[position:])
         if used < 0:
             return len(data)
-        self._head = None
+        self._scanner = None
         line = scanner.request_line
         assert line is not None
         head = RequestHead(line.method, line.target, line.http_version, scanner.headers)
@@ -247,12 +288,11 @@ class RequestParser:
         if head.is_chunked:
             self._chunks = ChunkDecoder(self._max_head_bytes, self._max_fields)
             self._enter(State.CHUNKED_BODY)
-            self._sink.on_head(head)
-            return
-        self._remaining_bytes = max(head.content_length, 0)
-        self._enter(State.SIZED_BODY)
+        else:
+            self._remaining_bytes = max(head.content_length, 0)
+            self._enter(State.SIZED_BODY)
         self._sink.on_head(head)
-        if not self._remaining_bytes:
+        if self._state is State.SIZED_BODY and not self._remaining_bytes:
             self._end_message([])
 
     def _end_message(self, trailers: list[tuple[bytes, bytes]]) -> None:
@@ -264,7 +304,7 @@ class RequestParser:
         piece = data[position : position + self._remaining_bytes]
         self._remaining_bytes -= len(piece)
         self._sink.on_body(piece)
-        if not self._remaining_bytes:
+        if self._state is State.SIZED_BODY and not self._remaining_bytes:
             self._end_message([])
         return position + len(piece)
 
@@ -278,7 +318,7 @@ class RequestParser:
             # Also before an error: the bytes in front of it were right.
             if pieces:
                 self._sink.on_body(b"".join(pieces))
-        if chunks.is_done:
+        if self._state is State.CHUNKED_BODY and chunks.is_done:
             self._chunks = None
             self._end_message(chunks.trailers)
         return position

@@ -1,6 +1,6 @@
 """The request line: method, target and version (RFC 9112 section 3), checked as far as it has come.
 
-The grammar is that of llhttp in strict mode, without what asgiserve does not serve.
+Narrower than llhttp's: one space between the parts, no fragment, in paths no bytes beyond RFC 3986.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from asgiserve.errors import HttpRequestError
 
 __all__ = [
     "METHODS",
-    "ORIGIN_OR_ASTERISK_FORM",
+    "ORIGIN_FORM",
+    "PATH_BYTES",
+    "QUERY_BYTES",
     "TOKEN_BYTES",
     "TOKEN_RUN",
     "RequestLine",
@@ -32,30 +34,32 @@ METHODS = {
     ).split()
 }
 MAX_METHOD_BYTES = 64
+# Whose target may be an asterisk (RFC 9112 section 3.2.4); PRI is refused by its version.
+ASTERISK_METHODS = frozenset((b"OPTIONS", b"PRI"))
 
 TOKEN_BYTES = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
-# The path, query and fragment of a target; llhttp takes some bytes that RFC 3986 does not.
+# RFC 3986 sections 3.3 and 3.4, and what browsers send beyond them (URL Standard section 1.3):
+# square brackets everywhere; backslash, caret, backquote, braces and bar in queries.
+PATH_BYTES = b"!$%&'()*+,-./0123456789:;=@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]_abcdefghijklmnopqrstuvwxyz~"
+QUERY_BYTES = PATH_BYTES + rb"?\^`{|}"
+PATH = b"[" + re.escape(PATH_BYTES) + b"]*"
+QUERY = rb"\?[" + re.escape(QUERY_BYTES) + b"]*"
 # Each loop has one way to match, so that time is linear; PyPy 7.3.19 gets possessive groups wrong.
-PATH_BYTES = rb"[!\"$-;<=>@-~]"
-QUERY = rb"\?[!\"$-~]*"
-FRAGMENT = rb"#[!-~]*"
-PATH_AND_QUERY = PATH_BYTES + rb"*(?:" + QUERY + rb")?(?:" + FRAGMENT + rb")?"
+ORIGIN_FORM = rb"/" + PATH + rb"(?:" + QUERY + rb")?"
 AUTHORITY_BYTES = rb"[!$%&'()*+,\-.0-9:;=A-Z\[\]_a-z~]"
 AUTHORITY = AUTHORITY_BYTES + rb"*(?:@(?!@)" + AUTHORITY_BYTES + rb"*)*"
-AFTER_AUTHORITY = rb"(?:/" + PATH_AND_QUERY + rb"|" + QUERY + rb"(?:" + FRAGMENT + rb")?)?"
-# llhttp lets anything follow an asterisk.
-ORIGIN_OR_ASTERISK_FORM = rb"[/*]" + PATH_AND_QUERY
-TARGET = re.compile(ORIGIN_OR_ASTERISK_FORM + rb"|[A-Za-z]+://" + AUTHORITY + AFTER_AUTHORITY)
+AFTER_AUTHORITY = rb"(?:" + ORIGIN_FORM + rb"|" + QUERY + rb")?"
+TARGET = re.compile(ORIGIN_FORM + rb"|\*|[A-Za-z]+://" + AUTHORITY + AFTER_AUTHORITY)
 # The first of two @ is not wrong yet.
 BEGUN_AUTHORITY = AUTHORITY + rb"@?" + AFTER_AUTHORITY
 TARGET_START = re.compile(
-    ORIGIN_OR_ASTERISK_FORM + rb"|(?:[A-Za-z]+(?::(?:/(?:/" + BEGUN_AUTHORITY + rb")?)?)?)?"
+    ORIGIN_FORM + rb"|\*|(?:[A-Za-z]+(?::(?:/(?:/" + BEGUN_AUTHORITY + rb")?)?)?)?"
 )
 TOKEN_RUN = re.compile(TOKEN_BYTES + rb"*")
-SPACES = re.compile(rb" *")
 VERSION = re.compile(rb"HTTP/([0-9]\.[0-9])")
 # llhttp reads RTSP and ICE as well, and decides about them at their last byte.
 VERSION_START = re.compile(rb"(?:H(?:T(?:T(?:P(?:/(?:[0-9]\.?)?)?)?)?)?|R(?:TS?)?|IC?)?")
+ZERO = 0x30
 LINE_END_START = re.compile(rb"(?:\r\n?)?")
 
 
@@ -88,7 +92,8 @@ def read_request_line(data: bytes, max_target_bytes: int) -> RequestLine | None:
         return RequestLine(
             METHODS[data[:method_end]],
             data[target_start:target_end],
-            data[version_end - 3 : version_end].decode("ascii"),
+            # A higher minor version is answered as the highest known (RFC 9110 section 2.5).
+            "1.0" if data[version_end - 1] == ZERO else "1.1",
             end,
         )
     if end < len(data):
@@ -113,7 +118,9 @@ def scan_method(data: bytes) -> int:
 
 def scan_target(data: bytes, method_end: int, max_target_bytes: int) -> tuple[int, int]:
     """Check the target and the byte behind it; give its start and end, 0 while incomplete."""
-    start = run_end(SPACES, data, method_end)
+    start = method_end + 1
+    if data.startswith(b"*", start) and data[:method_end] not in ASTERISK_METHODS:
+        raise HttpRequestError("the target * is for OPTIONS alone")
     end = run_end(TARGET_START, data, start)
     if end - start > max_target_bytes:
         raise HttpRequestError(f"target longer than {max_target_bytes} bytes", status=414)
@@ -136,7 +143,7 @@ def check_authority(target: bytes) -> None:
     if target.startswith((b"/", b"*")):
         return
     authority = target.partition(b"://")[2]
-    for mark in (b"/", b"?", b"#"):
+    for mark in (b"/", b"?"):
         authority = authority.partition(mark)[0]
     host = authority.rpartition(b"@")[2]
     if not host or host.startswith(b":") or not is_valid_host(host):
@@ -144,8 +151,8 @@ def check_authority(target: bytes) -> None:
 
 
 def scan_version(data: bytes, target_end: int, *, is_preface: bool) -> int:
-    """Check ``HTTP/1.0`` or ``HTTP/1.1``; give its end, 0 while it is incomplete."""
-    start = run_end(SPACES, data, target_end)
+    """Check ``HTTP/1.x``; give its end, 0 while it is incomplete."""
+    start = target_end + 1
     match = VERSION.match(data, start)
     if match is None:
         end = run_end(VERSION_START, data, start)
@@ -153,7 +160,7 @@ def scan_version(data: bytes, target_end: int, *, is_preface: bool) -> int:
             raise HttpRequestError(f"malformed HTTP version {data[start : end + 1]!r}")
         return 0
     number = match[1]
-    if number != b"1.1" and number != b"1.0":
+    if not number.startswith(b"1."):
         raise HttpRequestError(f"HTTP version {number.decode()!r} is not served", status=505)
     if is_preface:
         raise HttpRequestError("PRI opens HTTP/2 and is no method of HTTP/1")

@@ -6,18 +6,30 @@ from random import Random
 
 import pytest
 
-from asgiserve.codecs.http1_syntax import (
-    FieldScanner,
-    HeadScanner,
-    diagnose_head,
-    diagnose_trailers,
-)
+from asgiserve.codecs.http1_syntax import FieldScanner, HeadScanner
 from asgiserve.codecs.request_fields import check_fields
 from asgiserve.errors import HttpRequestError
 from tests.parity.request_bytes import make_sample
 
 HEAD = b"GET /x HTTP/1.1\r\nHost: a\r\nX-Y: \tz \r\n\r\n"
 LIMITS = (8192, 65536, 128)
+
+
+def diagnose(scanner: FieldScanner, data: bytes) -> HttpRequestError | None:
+    """The error that *scanner* finds in *data*, None when there is none."""
+    try:
+        scanner.feed(data)
+    except HttpRequestError as error:
+        return error
+    return None
+
+
+def diagnose_head(head: bytes, *limits: int) -> HttpRequestError | None:
+    return diagnose(HeadScanner(*limits), head)
+
+
+def diagnose_trailers(section: bytes, *limits: int) -> HttpRequestError | None:
+    return diagnose(FieldScanner(*limits, follows_chunks=True), section)
 
 
 def test_every_beginning_of_a_right_head_is_right():
@@ -30,6 +42,8 @@ def test_every_beginning_of_a_right_head_is_right():
     [
         (b"FOO / HTTP/1.1\r\n", 501, "method 'FOO' is not implemented"),
         (b"GET /\x00", 400, "invalid byte b'\\x00' in the target"),
+        (b"GET  ", 400, "invalid byte b' ' in the target"),
+        (b"GET *", 400, "the target * is for OPTIONS alone"),
         (b"GET /\r\n", 400, "no HTTP version in the request line"),
         (b"GET / HTTP/2.0\r\n", 505, "HTTP version '2.0' is not served"),
         (b"GET / HTTX", 400, "malformed HTTP version b'HTTX'"),

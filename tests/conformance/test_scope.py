@@ -113,7 +113,7 @@ def test_scopes_of_one_connection_share_nothing_that_can_be_changed(impl):
     ],
 )
 def test_root_path_does_what_its_mode_says(impl, mode, target, path, raw_path):
-    request = b"GET %s HTTP/1.1\r\nhost: a\r\n\r\n" % target
+    request = b"OPTIONS %s HTTP/1.1\r\nhost: a\r\n\r\n" % target
     scope = scope_of(impl, request, root_path="/api", root_path_mode=mode)
     assert scope["root_path"] == "/api"
     assert scope["path"] == path

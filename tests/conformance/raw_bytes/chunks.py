@@ -64,15 +64,17 @@ CASES = [
     chunked(
         "a size of many digits",
         "RFC 9112 7.1",
-        b"0" * 30 + b"fF\r\n" + b"x" * 255 + b"\r\n" + END,
+        b"0" * 14 + b"fF\r\n" + b"x" * 255 + b"\r\n" + END,
         b"x" * 255,
     ),
     chunked("leading zeros in the size", "RFC 9112 7.1", b"0005\r\nhello\r\n" + END),
-    chunked(
-        "more leading zeros than a size has digits",
+    broken(
+        "a size of 17 digits, 16 of them zeros",
         "RFC 9112 7.1",
-        b"0" * 40 + b"5\r\nhello\r\n" + END,
+        b"0" * 16 + b"5\r\nhello\r\n" + END,
+        note="zeros are no way to send for ever",
     ),
+    broken("a last chunk of 17 zeros", "RFC 9112 7.1", b"5\r\nhello\r\n" + b"0" * 17 + b"\r\n\r\n"),
     chunked("a last chunk of many zeros", "RFC 9112 7.1", b"5\r\nhello\r\n0000\r\n\r\n"),
     chunked(
         "line ends in the data",

@@ -103,12 +103,21 @@ CASES = [
     accepts(
         "a tab before the length", "RFC 9112 5", POST + b"content-length:\t5\r\n\r\nhello", HELLO
     ),
-    refuses(
+    accepts(
         "a tab behind the length",
         "RFC 9112 5",
-        400,
         POST + b"content-length: 5\t\r\n\r\nhello",
-        note="RFC 9112 allows it; llhttp does not",
+        HELLO,
+        note="llhttp refuses it",
+    ),
+    accepts(
+        "tabs and spaces around the length",
+        "RFC 9112 5",
+        POST + b"content-length: \t 5 \t \r\n\r\nhello",
+        HELLO,
+    ),
+    refuses(
+        "a tab within the length", "RFC 9110 8.6", 400, POST + b"content-length: 5\t5\r\n\r\nhello"
     ),
     *(
         refuses(

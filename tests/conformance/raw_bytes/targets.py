@@ -106,19 +106,55 @@ CASES = [
         b"GET /?http://b/c HTTP/1.1\r\nhost: a\r\n\r\n",
         Request(query_string=b"http://b/c"),
     ),
-    accepts(
-        "characters that a URI would encode",
-        "RFC 9112 3.2",
-        b'GET /"<>\\^`{|} HTTP/1.1\r\nhost: a\r\n\r\n',
-        Request(path='/"<>\\^`{|}'),
-        note="invalid by RFC 3986, sent by browsers; llhttp takes them",
+    *(
+        refuses(
+            f"the raw character {character} in the path",
+            "RFC 3986 3.3",
+            400,
+            b"GET /a%sb HTTP/1.1\r\nhost: a\r\n\r\n" % character.encode(),
+            note="llhttp takes it",
+        )
+        for character in '"<>\\^`{|}'
+    ),
+    *(
+        refuses(
+            f"the raw character {character} in the query",
+            "RFC 3986 3.4",
+            400,
+            b"GET /?a%sb HTTP/1.1\r\nhost: a\r\n\r\n" % character.encode(),
+            note="no browser sends it; llhttp takes it",
+        )
+        for character in '"<>'
     ),
     accepts(
-        "a fragment",
-        "RFC 9112 3.2",
-        b"GET /a#b HTTP/1.1\r\nhost: a\r\n\r\n",
-        Request(path=None, raw_path=None),
-        note="invalid by RFC 9112, llhttp takes it; nothing says where it belongs",
+        "characters that browsers leave raw in the query",
+        "URL Standard 1.3",
+        b"GET /?\\^`{|}[] HTTP/1.1\r\nhost: a\r\n\r\n",
+        Request(query_string=rb"\^`{|}[]"),
+        note="invalid by RFC 3986",
+    ),
+    accepts(
+        "square brackets in the path",
+        "URL Standard 1.3",
+        b"GET /a[b] HTTP/1.1\r\nhost: a\r\n\r\n",
+        Request(path="/a[b]"),
+        note="invalid by RFC 3986, but browsers send them",
+    ),
+    *(
+        refuses(
+            f"a fragment behind {place}",
+            "RFC 9112 3.2",
+            400,
+            b"GET %s HTTP/1.1\r\nhost: a\r\n\r\n" % target,
+            note="servers differ in whose part it is; llhttp takes it",
+        )
+        for place, target in (
+            ("a path", b"/a#b"),
+            ("a query", b"/a?b=1#f"),
+            ("a path, with a query", b"/a#f?b"),
+            ("a host", b"http://a#b"),
+            ("an absolute target", b"http://a/b?c#d"),
+        )
     ),
     accepts(
         "an absolute target",
@@ -196,12 +232,20 @@ CASES = [
         b"OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n",
         Request("OPTIONS", path="*", raw_path=b"*"),
     ),
-    accepts(
+    refuses(
         "an asterisk with GET",
         "RFC 9112 3.2.4",
+        400,
         b"GET * HTTP/1.1\r\nhost: a\r\n\r\n",
-        Request(path="*", raw_path=b"*"),
-        note="only OPTIONS may have it; llhttp takes it, and the application can see it",
+        note="llhttp takes it",
+    ),
+    refuses("an asterisk with HEAD", "RFC 9112 3.2.4", 400, b"HEAD * HTTP/1.1\r\nhost: a\r\n\r\n"),
+    refuses(
+        "an asterisk and more",
+        "RFC 9112 3.2.4",
+        400,
+        b"OPTIONS *a HTTP/1.1\r\nhost: a\r\n\r\n",
+        note="llhttp takes it",
     ),
     refuses("a relative path", "RFC 9112 3.2", 400, b"GET a/b HTTP/1.1\r\nhost: a\r\n\r\n"),
     refuses("a query alone", "RFC 9112 3.2", 400, b"GET ?a HTTP/1.1\r\nhost: a\r\n\r\n"),

@@ -32,13 +32,29 @@ CASES = [
         POST + b"transfer-encoding:\tchunked\r\n\r\n" + BODY,
         HI,
     ),
-    refuses(
+    accepts(
         "a tab behind chunked",
         "RFC 9112 5",
-        400,
         coding(b"chunked\t"),
-        note="RFC 9112 allows it; llhttp takes the tab for a part of the coding's name",
+        HI,
+        note="llhttp takes the tab for a part of the coding's name",
     ),
+    accepts("tabs and spaces around chunked", "RFC 9112 5", coding(b"\t chunked \t "), HI),
+    refuses(
+        "chunked behind a tab, and a length",
+        "RFC 9112 6.3",
+        400,
+        POST + b"transfer-encoding: chunked\t\r\ncontent-length: 12\r\n\r\n" + BODY,
+    ),
+    refuses(
+        "two chunked fields, the first with a tab",
+        "RFC 9112 6.1",
+        400,
+        POST + b"transfer-encoding: chunked\t\r\ntransfer-encoding: chunked\r\n\r\n" + BODY,
+    ),
+    refused_coding(b"chunked\t, chunked", section="RFC 9112 6.1"),
+    refused_coding(b"chunked\tx"),
+    refused_coding(b"gzip\t, chunked", 501, "RFC 9112 6.1"),
     accepts(
         "chunked with GET",
         "RFC 9112 6.3",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .cases import Request, accepts, refuses
 
-WELL_FORMED = ["0.9", "0.0", "1.2", "1.9", "2.0", "3.0", "9.9"]
+WELL_FORMED = ["0.9", "0.0", "2.0", "3.0", "9.9"]
 MALFORMED = [
     "HTTP/1.10",
     "HTTP/1.1.1",
@@ -52,6 +52,16 @@ CASES = [
         Request(http_version="1.0"),
         closes=True,
     ),
+    *(
+        accepts(
+            f"version 1.{minor}",
+            "RFC 9110 2.5",
+            b"GET / HTTP/1.%d\r\nhost: a\r\n\r\n" % minor,
+            note="a higher minor version is processed as the highest that is known",
+        )
+        for minor in (2, 9)
+    ),
+    refuses("version 1.2 without Host", "RFC 9112 3.2", 400, b"GET / HTTP/1.2\r\n\r\n"),
     *(
         refuses(
             f"version {version}",
