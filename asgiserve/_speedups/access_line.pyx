@@ -259,8 +259,10 @@ cdef inline void set_duration(Span* span, char* digits, double duration_s) noexc
     """Write milliseconds with two places into *digits*, which has MAX_DIGITS bytes."""
     cdef char* end = digits + MAX_DIGITS
     cdef unsigned long long hundredths = 0
-    if duration_s > 0:
-        hundredths = <unsigned long long>(duration_s * 100_000)
+    # Rounded to a double as Python does: x87 registers are wider.
+    cdef volatile double product = duration_s * 100_000
+    if product > 0:
+        hundredths = <unsigned long long>product
     cdef char* start = write_digits(end, hundredths % 100, 2) - 1
     start[0] = 46  # "."
     span.start = write_digits(start, hundredths // 100, 1)

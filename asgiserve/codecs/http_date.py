@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from email.utils import formatdate
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from math import floor
 
 __all__ = ["format_http_date"]
@@ -10,6 +11,7 @@ __all__ = ["format_http_date"]
 # Years 1 to 9999: the format has four digits for the year.
 MIN_TIMESTAMP_S = -62_135_596_800
 END_TIMESTAMP_S = 253_402_300_800
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def format_http_date(timestamp_s: float) -> bytes:
@@ -23,4 +25,7 @@ def format_http_date(timestamp_s: float) -> bytes:
     """
     if not MIN_TIMESTAMP_S <= timestamp_s < END_TIMESTAMP_S:
         raise ValueError(f"timestamp outside the years 1 to 9999: {timestamp_s!r}")
-    return formatdate(floor(timestamp_s), usegmt=True).encode("ascii")
+    # Not fromtimestamp(), which asks the C library: some have 32 bits for a time, some refuse
+    # negative ones.
+    date = EPOCH + timedelta(seconds=floor(timestamp_s))
+    return format_datetime(date, usegmt=True).encode("ascii")
