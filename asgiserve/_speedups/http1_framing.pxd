@@ -32,6 +32,7 @@ cdef class ResponseFramer:
     cdef int _own_defaults
     cdef set _own_names         # the application's field names; None without extra default fields
     cdef int _status
+    cdef unsigned int _step     # counts what changes the response, see _read_fields()
     cdef long long _remaining_bytes
     cdef readonly long long body_bytes
     cdef public bint keep_alive
@@ -46,6 +47,7 @@ cdef class ResponseFramer:
     cdef bint ends_with_trailers(self) noexcept
     cdef bint ends_by_closing(self) noexcept
     cdef long long count_missing(self) noexcept
+    cdef list _read_fields(self, headers)
     cdef int _reserve(self, size_t size) except -1
     cdef int _append(self, const char* data, size_t size) except -1
     cdef int _append_line(self, bytes name, bytes value) except -1

@@ -7,6 +7,7 @@ from cpython.bytes cimport (
     PyBytes_FromStringAndSize,
     PyBytes_GET_SIZE,
 )
+from cpython.tuple cimport PyTuple_GET_ITEM
 from libc.stdio cimport snprintf
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy
@@ -102,13 +103,18 @@ cdef class ResponseFramer:
         self._status = 0
         self.keep_alive = keep_alive
         self.body_bytes = 0
+        self._step += 1
 
     cpdef object hold_head(self, status, headers, bint wants_trailers):
         """Check and encode the application's head; ``frame_body`` completes it and lets it go."""
         cdef bytes line
+        cdef bytes name
+        cdef bytes value
         cdef size_t start
         if not isinstance(status, int) or not 200 <= status <= 999:
             raise AppError(f"status must be an integer from 200 to 999, not {status!r}")
+        cdef list fields = self._read_fields(headers)
+        self._step += 1
         self._status = status
         self._remaining_bytes = -1
         self._head_size = 0
@@ -116,9 +122,10 @@ cdef class ResponseFramer:
         self._own_names = set() if self._defaults.extra_lines else None
         line = STATUS_LINES[self._status - 200]
         self._append(PyBytes_AS_STRING(line), PyBytes_GET_SIZE(line))
-        for field in headers if type(headers) is list else as_fields(headers):
+        for field in fields:
+            name = <bytes>(<tuple>field)[0]
+            value = <bytes>(<tuple>field)[1]
             start = self._head_size
-            name, value = unpack_field(field)
             self._append_line(name, value)
             if self._is_left_out(self._head + start, PyBytes_GET_SIZE(name), value):
                 self._head_size = start
@@ -129,13 +136,14 @@ cdef class ResponseFramer:
         """Frame a piece of the body, the first one together with the head."""
         cdef char[CHUNK_SIZE_ROOM] line
         cdef Py_ssize_t size = PyBytes_GET_SIZE(body)
+        self._step += 1
         if self._framing == Framing.UNDECIDED:
             self._check_length(body)
             self._end_head(body, more_body)
         elif self._framing == Framing.LENGTH:
             self._check_length(body)
         if self._framing == Framing.NO_BODY:
-            return self._join(b"", NULL, 0)
+            return self._join(b"", b"", 0)
         self.body_bytes += size
         if self._framing == Framing.LENGTH:
             self._remaining_bytes -= size
@@ -149,12 +157,16 @@ cdef class ResponseFramer:
                 # The last chunk's end is followed by the last chunk, of size 0, and no trailers.
                 return self._join(body, b"\r\n0\r\n\r\n", 2 if more_body else 7)
             return self._join(body, b"0\r\n\r\n", 0 if more_body else 5)
-        return self._join(body, NULL, 0)
+        return self._join(body, b"", 0)
 
     cpdef bytes frame_trailers(self, headers):
         """End a chunked body with its trailer section (RFC 9112 section 7.1.2)."""
-        cdef bytes lines = encode_fields(headers)
-        return b"0\r\n%s\r\n" % lines if self.ends_with_trailers() else b""
+        cdef bytes lines = encode_fields(self._read_fields(headers))
+        if not self.ends_with_trailers():
+            return b""
+        self._step += 1
+        self._wants_trailers = False
+        return b"0\r\n%s\r\n" % lines
 
     @property
     def has_trailers(self):
@@ -179,6 +191,16 @@ cdef class ResponseFramer:
 
     cdef long long count_missing(self) noexcept:
         return self._remaining_bytes if self._framing == Framing.LENGTH else 0
+
+    cdef list _read_fields(self, headers):
+        """Read all fields before anything is done with them: that may run the application's code,
+        and it may send.
+        """
+        cdef unsigned int step = self._step
+        cdef list fields = read_fields(headers)
+        if step != self._step:
+            raise AppError("a message was sent while the headers of another were read")
+        return fields
 
     cdef int _reserve(self, size_t size) except -1:
         """Make room for *size* more bytes of head."""
@@ -268,7 +290,12 @@ cdef class ResponseFramer:
         return 0
 
     cdef bint _has_no_body(self) noexcept:
-        return self._is_head_method or self._status == 204 or self._status == 304
+        return (
+            self._is_head_method
+            or self._status == 204
+            or self._status == 205
+            or self._status == 304
+        )
 
     cdef int _end_head(self, bytes body, bint more_body) except -1:
         """Decide the framing, and append what tells it, the connection's fate and the empty line.
@@ -279,7 +306,10 @@ cdef class ResponseFramer:
         p = self._head + self._head_size
         if self._has_no_body():
             self._framing = Framing.NO_BODY
-            if length < 0 and self._is_head_method and not more_body and PyBytes_GET_SIZE(body):
+            if self._status == 205:
+                # Nothing but a length tells a client that there is none (RFC 9110 section 15.3.6).
+                length = 0
+            elif length < 0 and self._is_head_method and not more_body and PyBytes_GET_SIZE(body):
                 length = PyBytes_GET_SIZE(body)
             if self._status == 204:
                 length = -1
@@ -324,7 +354,10 @@ cdef class ResponseFramer:
         if not head_size and not tail_size:
             return [body] if size else []
         joined = PyBytes_FromStringAndSize(NULL, head_size + size + tail_size)
-        p = put(PyBytes_AS_STRING(joined), self._head, head_size)
+        p = PyBytes_AS_STRING(joined)
+        # Without a head there may be no buffer for one either.
+        if head_size:
+            p = put(p, self._head, head_size)
         p = put(p, PyBytes_AS_STRING(body), size)
         put(p, tail, tail_size)
         self._shrink()
@@ -340,7 +373,8 @@ cdef class ResponseFramer:
 
 cpdef bytes frame_informational(int status, headers):
     """Frame an interim response, 100 to 199 (RFC 9110 section 15.2)."""
-    return b"HTTP/1.1 %d %s\r\n%s\r\n" % (status, PHRASES[status], encode_fields(headers))
+    cdef bytes lines = encode_fields(read_fields(headers))
+    return b"HTTP/1.1 %d %s\r\n%s\r\n" % (status, PHRASES[status], lines)
 
 
 cpdef bytes frame_error(
@@ -378,15 +412,35 @@ cdef inline char* put_decimal(char* p, unsigned long long number) noexcept:
             return put(p, &digits[at], 20 - at)
 
 
-cdef inline tuple unpack_field(field):
-    """The name and value of an application's field, both bytes."""
-    cdef object name
-    cdef object value
-    if type(field) is tuple and len(<tuple>field) == 2:
-        name = (<tuple>field)[0]
-        value = (<tuple>field)[1]
-        if PyBytes_CheckExact(name) and PyBytes_CheckExact(value):
-            return <tuple>field
+cdef list read_fields(headers):
+    """An application's fields as a list of pairs of bytes; *headers* itself where it is one."""
+    if type(headers) is list:
+        for field in <list>headers:
+            if not is_plain(field):
+                break
+        else:
+            return <list>headers
+    try:
+        fields = iter(headers)
+    except TypeError:
+        raise AppError(
+            f"'headers' must be an iterable of pairs, not {type(headers).__name__}"
+        ) from None
+    return [unpack_field(field) for field in fields]
+
+
+cdef inline bint is_plain(field) noexcept:
+    """Whether a field is a tuple of two bytes, and reading it runs no code."""
+    return (
+        type(field) is tuple
+        and len(<tuple>field) == 2
+        and PyBytes_CheckExact(<object>PyTuple_GET_ITEM(field, 0))
+        and PyBytes_CheckExact(<object>PyTuple_GET_ITEM(field, 1))
+    )
+
+
+cdef tuple unpack_field(field):
+    """The name and value of a field, as plain bytes."""
     try:
         name, value = field
     except (TypeError, ValueError):
@@ -396,24 +450,14 @@ cdef inline tuple unpack_field(field):
             f"header names and values must be bytes, not {type(name).__name__}"
             f" and {type(value).__name__} ({str(name)[:64]!r})"
         )
-    return name, value
+    # Of bytes themselves these are no copies.
+    return b"".join((name,)), b"".join((value,))
 
 
-cdef object as_fields(headers):
-    """*headers* if it can be iterated."""
-    try:
-        return iter(headers)
-    except TypeError:
-        raise AppError(
-            f"'headers' must be an iterable of pairs, not {type(headers).__name__}"
-        ) from None
-
-
-cdef bytes encode_fields(headers):
+cdef bytes encode_fields(list fields):
     """Check the fields of an interim response or a trailer section, and encode them."""
     cdef ResponseFramer framer = ResponseFramer(NO_DEFAULTS)
-    for field in as_fields(headers):
-        name, value = unpack_field(field)
+    for name, value in fields:
         framer._append_line(name, value)
     return PyBytes_FromStringAndSize(framer._head, framer._head_size)
 

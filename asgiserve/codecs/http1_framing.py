@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from asgiserve.codecs.header_fields import has_list_member, parse_content_length
-from asgiserve.codecs.response_fields import checked_fields
+from asgiserve.codecs.response_fields import check_field, checked_fields, read_fields
 from asgiserve.errors import AppError
 
 __all__ = [
@@ -96,6 +96,7 @@ class ResponseFramer:
         "_is_http_1_0",
         "_remaining_bytes",
         "_status",
+        "_step",
         "_wants_trailers",
         "body_bytes",
         "keep_alive",
@@ -103,6 +104,8 @@ class ResponseFramer:
 
     def __init__(self, defaults: DefaultFields) -> None:
         self._defaults = defaults
+        # Counts what changes the response, see _read_fields().
+        self._step = 0
         self.begin(is_head_method=False, is_http_1_0=False, keep_alive=True, accepts_trailers=False)
 
     def begin(
@@ -119,25 +122,29 @@ class ResponseFramer:
         self._status = 0
         self.keep_alive = keep_alive
         self.body_bytes = 0
+        self._step += 1
 
     def hold_head(self, status: int, headers: Iterable[Any], wants_trailers: bool) -> None:
         """Check and encode the application's head; ``frame_body`` completes it and lets it go.
 
         Args:
             status: 200 to 999.
-            headers: pairs of bytes.
+            headers: pairs of bytes; reading them may run code of the application's.
             wants_trailers: trailers will follow the body (``http.response.trailers``).
 
         Raises:
-            AppError: a wrong type or value; nothing has been framed then.
+            AppError: a wrong type or value, or that code has sent something; nothing has been
+                framed then.
         """
         if not isinstance(status, int) or status not in STATUS_LINES:
             raise AppError(f"status must be an integer from 200 to 999, not {status!r}")
+        fields = self._read_fields(headers)
+        self._step += 1
         self._status = int(status)
         self._remaining_bytes = -1
         names: set[bytes] = set()
         lines = [STATUS_LINES[status]]
-        for name, value in checked_fields(headers):
+        for name, value in (check_field(*field) for field in fields):
             names.add(name)
             if name == b"content-length":
                 self._take_content_length(value)
@@ -163,6 +170,7 @@ class ResponseFramer:
                 then.
         """
         head = b""
+        self._step += 1
         if self._framing is Framing.UNDECIDED:
             self._check_length(body)
             head = self._frame_head(body, more_body)
@@ -184,11 +192,14 @@ class ResponseFramer:
         """End a chunked body with its trailers (RFC 9112 section 7.1.2); empty when none are sent.
 
         Raises:
-            AppError: a wrong type or value in *headers*.
+            AppError: as ``hold_head``.
         """
-        lines = [b"%s: %s\r\n" % field for field in checked_fields(headers)]
+        fields = self._read_fields(headers)
+        lines = [b"%s: %s\r\n" % check_field(*field) for field in fields]
         if not self.has_trailers:
             return b""
+        self._step += 1
+        self._wants_trailers = False
         return b"0\r\n%s\r\n" % b"".join(lines)
 
     @property
@@ -206,6 +217,16 @@ class ResponseFramer:
         """Body bytes that Content-Length announced and that have not been framed."""
         return self._remaining_bytes if self._framing is Framing.LENGTH else 0
 
+    def _read_fields(self, headers: Iterable[Any]) -> list[tuple[bytes, bytes]]:
+        """Read all fields before anything is done with them: that may run the application's code,
+        and it may send.
+        """
+        step = self._step
+        fields = read_fields(headers)
+        if step != self._step:
+            raise AppError("a message was sent while the headers of another were read")
+        return fields
+
     def _take_content_length(self, value: bytes) -> None:
         length = parse_content_length(value)
         if length < 0:
@@ -222,14 +243,17 @@ class ResponseFramer:
             )
 
     def _has_no_body(self) -> bool:
-        return self._is_head_method or self._status in (204, 304)
+        return self._is_head_method or self._status in (204, 205, 304)
 
     def _frame_head(self, body: bytes, more_body: bool) -> bytes:
         length = self._remaining_bytes
         framing_line = b""
         if self._has_no_body():
             self._framing = Framing.NO_BODY
-            if length < 0 and self._is_head_method and body and not more_body:
+            if self._status == 205:
+                # Nothing but a length tells a client that there is none (RFC 9110 section 15.3.6).
+                length = 0
+            elif length < 0 and self._is_head_method and body and not more_body:
                 length = len(body)
             if length >= 0 and self._status != 204:
                 framing_line = b"content-length: %d\r\n" % length

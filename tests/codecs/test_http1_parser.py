@@ -379,13 +379,95 @@ def test_parser_stays_refused_after_the_sink_refuses(impl):
     assert not parser.is_mid_message
 
 
-def test_exception_of_the_sink_comes_out_of_feed(impl):
-    class Sink(impl.http1_parser.RequestSink):  # type: ignore[misc, name-defined]
-        def on_head(self, head: Any) -> None:
-            raise RuntimeError("ours")
+EVENTS = ("on_head", "on_body", "on_end")
+THREE = get(b"content-length: 3") + b"abc" + CHUNKED + b"1\r\na\r\n0\r\nt: 1\r\n\r\n" + get()
 
-    with pytest.raises(RuntimeError, match="ours"):
-        impl.http1_parser.RequestParser(Sink()).feed(get())
+
+def make_acting_parser(impl: Any, event: str, act: Any) -> tuple[Any, list[str]]:
+    """A parser whose sink calls *act* with the parser at each *event*, and the events told."""
+    seen: list[str] = []
+
+    class ActingSink(impl.http1_parser.RequestSink):  # type: ignore[misc, name-defined]
+        def on_head(self, head: Any) -> None:
+            tell("on_head")
+
+        def on_body(self, data: bytes) -> None:
+            tell("on_body")
+
+        def on_end(self, trailers: list[tuple[bytes, bytes]]) -> None:
+            tell("on_end")
+
+    def tell(name: str) -> None:
+        seen.append(name)
+        if name == event:
+            act(parser)
+
+    parser = impl.http1_parser.RequestParser(ActingSink())
+    return parser, seen
+
+
+@pytest.mark.parametrize("event", EVENTS)
+@pytest.mark.parametrize("error", [RuntimeError, ImportError, KeyboardInterrupt, MemoryError])
+def test_any_exception_of_the_sink_ends_the_parser(impl, event, error):
+    def fail(parser: Any) -> None:
+        raise error("ours")
+
+    parser, seen = make_acting_parser(impl, event, fail)
+    with pytest.raises(error, match="ours"):
+        parser.feed(THREE)
+    count = len(seen)
+    assert not parser.is_mid_message
+    assert parser.buffered == 0
+    for _ in range(2):
+        with pytest.raises(HttpRequestError) as caught:
+            parser.feed(THREE)
+        assert caught.value.status == 500
+        parser.resume()
+    assert len(seen) == count
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_detach_in_a_call_of_the_sink_ends_the_parser(impl, event):
+    parser, seen = make_acting_parser(impl, event, lambda parser: parser.detach())
+    parser.feed(THREE)
+    assert seen == list(EVENTS[: EVENTS.index(event) + 1])
+    assert not parser.is_mid_message
+    with pytest.raises(HttpRequestError, match="the connection is closed"):
+        parser.feed(get())
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_what_the_sink_feeds_is_read_after_what_is_being_parsed(impl, event):
+    fed: list[bytes] = [get(b"content-length: 1"), b"x"]
+
+    def feed(parser: Any) -> None:
+        if fed:
+            parser.feed(fed.pop(0))
+
+    parser, seen = make_acting_parser(impl, event, feed)
+    parser.feed(THREE)
+    assert seen == [*EVENTS, *EVENTS, "on_head", "on_end", *EVENTS]
+    assert parser.buffered == 0
+
+
+def test_sink_may_let_go_of_the_parser_that_calls_it(impl):
+    class Sink(impl.http1_parser.RequestSink):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.parser = impl.http1_parser.RequestParser(self)
+
+        def on_head(self, head: Any) -> None:
+            self.parser.detach()
+            del self.parser
+
+    Sink().parser.feed(THREE)
+
+
+def test_parser_paused_in_the_middle_of_a_message_reads_it_to_its_end(impl):
+    parser, seen = make_acting_parser(impl, "on_body", lambda parser: parser.pause())
+    parser.feed(THREE[: THREE.index(b"abc") + 1])
+    parser.feed(THREE[THREE.index(b"abc") + 1 :])
+    assert seen == ["on_head", "on_body", "on_body", "on_end"]
 
 
 def test_whole_heads_are_read_alike_by_the_scanner_alone(monkeypatch):

@@ -40,23 +40,50 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def observe(impl: SimpleNamespace, sample: Sample, pauses_of: Random | None) -> list[Any]:
+# What a sink of a bad day raises.
+FAULTS = (
+    *(RuntimeError, ImportError, MemoryError, KeyboardInterrupt, SystemExit, GeneratorExit),
+    HttpRequestError,
+)
+
+
+def observe(
+    impl: SimpleNamespace,
+    sample: Sample,
+    pauses_of: Random | None,
+    faults_of: Random | None = None,
+) -> list[Any]:
     """Feed *sample* to the parser of one column, and list all that can be seen of it.
 
     Args:
         pauses_of: decides after which messages the sink pauses the parser; None for never.
+        faults_of: decides when the sink calls back where no connection would, and when it raises;
+            None for never.
     """
     seen: list[Any] = []
+
+    def act() -> None:
+        if faults_of is None or faults_of.random() < 0.5:
+            return
+        name = faults_of.choice(("raise", "feed", "resume", "pause", "detach"))
+        seen.append(name)
+        if name == "raise":
+            raise faults_of.choice(FAULTS)("the sink's")
+        arguments = (faults_of.choice(sample.pieces),) if name == "feed" else ()
+        seen.append(getattr(parser, name)(*arguments))
 
     class Sink(impl.http1_parser.RequestSink):  # type: ignore[misc, name-defined]
         def on_head(self, head: Any) -> None:
             seen.append(("head", *(getattr(head, name) for name in HEAD_ATTRIBUTES)))
+            act()
 
         def on_body(self, data: bytes) -> None:
             seen.append(("body", data))
+            act()
 
         def on_end(self, trailers: list[tuple[bytes, bytes]]) -> None:
             seen.append(("end", trailers))
+            act()
             if pauses_of is not None and pauses_of.randrange(2):
                 parser.pause()
                 seen.append("pause")
@@ -77,13 +104,28 @@ def observe(impl: SimpleNamespace, sample: Sample, pauses_of: Random | None) -> 
             parser.resume()
     except HttpRequestError as error:
         seen.append(("error", error.status, error.reason, parser.is_mid_message))
+    except FAULTS as error:
+        seen.append(("fault", type(error), parser.is_mid_message, parser.buffered))
+    if faults_of is not None:
+        try:
+            for piece in sample.pieces:
+                parser.feed(piece)
+                seen.append((parser.buffered, parser.is_mid_message))
+        except FAULTS as error:
+            seen.append(("at last", type(error), str(error)))
     return seen
 
 
-def observe_both(sample: Sample, pauses_seed: int | None) -> list[list[Any]]:
+def observe_both(
+    sample: Sample, pauses_seed: int | None, faults_seed: int | None = None
+) -> list[list[Any]]:
     """What can be seen of each column, the pure one first."""
+
+    def random(seed: int | None) -> Random | None:
+        return None if seed is None else Random(seed)
+
     return [
-        observe(load_namespace(name), sample, None if pauses_seed is None else Random(pauses_seed))
+        observe(load_namespace(name), sample, random(pauses_seed), random(faults_seed))
         for name in ("pure", "compiled")
     ]
 
@@ -102,6 +144,13 @@ def test_parsers_answer_alike_where_inputs_can_be_shrunk(
 ) -> None:
     pure, compiled = observe_both(make_sample(random), pauses_seed)
     assert compiled == pure
+
+
+def test_parsers_answer_alike_whatever_their_sinks_do() -> None:
+    for seed in range(FIRST_SEED, FIRST_SEED + INPUT_COUNT):
+        sample = make_sample(Random(seed))
+        pure, compiled = observe_both(sample, None, seed)
+        assert compiled == pure, f"seed {seed}: {sample}"
 
 
 def test_parsers_count_extensions_alike() -> None:
