@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from asgiserve.errors import ColumnError
 
 if TYPE_CHECKING:
-    from asgiserve.asgi import cycle, http_cycle, ready, scope, ws_cycle
+    from asgiserve.asgi import cycle, http_cycle, scope, ws_cycle
     from asgiserve.codecs import (
         access_line,
         header_fields,
@@ -58,7 +58,6 @@ __all__ = [
     "http_cycle",
     "http_date",
     "load_column",
-    "ready",
     "scope",
     "ws_connection",
     "ws_cycle",
@@ -87,7 +86,6 @@ TWINNED = {
     "http1_parser": "asgiserve.codecs.http1_parser",
     "http_cycle": "asgiserve.asgi.http_cycle",
     "http_date": "asgiserve.codecs.http_date",
-    "ready": "asgiserve.asgi.ready",
     "scope": "asgiserve.asgi.scope",
     "ws_connection": "asgiserve.connection.ws_connection",
     "ws_cycle": "asgiserve.asgi.ws_cycle",

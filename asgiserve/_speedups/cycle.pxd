@@ -37,7 +37,6 @@ cdef class Cycle:
     cdef EventWait _begin_wait(self)
 
     cpdef dict take_event(self)
-    cpdef object give_back(self, dict event)
     cpdef object handle(self, message)
     cpdef bint is_over(self) noexcept
 
@@ -49,8 +48,26 @@ cdef class Cycle:
     cpdef object on_app_done(self, exc)
 
 
-cdef class PendingEvent:
+cdef class Pending:
     cdef Cycle _cycle
+
+    cdef bint is_suspended(self)
+    cdef Cycle _begin(self)
+
+
+cdef class PendingSend(Pending):
+    cdef object _message
+    cdef object _wait
+
+    cdef int _send(self) except -1
+
+
+cdef class AppCall:
+    cdef object _coroutine
+    cdef bint _has_returned
+
+
+cdef class PendingEvent(Pending):
     cdef EventWait _wait
 
     cdef dict _take_event(self)

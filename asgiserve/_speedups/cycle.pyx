@@ -8,12 +8,12 @@ from cpython.object cimport PyObject_Call
 from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
 from cpython.unicode cimport PyUnicode_CheckExact
 
-from asgiserve._speedups.ready cimport NOTHING, Failed, ReadyEvent
-
 import asyncio
+import inspect
 from asyncio import CancelledError
 from types import CoroutineType
 
+from asgiserve.asgi.app_exit import contain
 from asgiserve.asgi.eager_start import can_start_eagerly
 from asgiserve.asgi.waits import send_later, wait_writable
 from asgiserve.errors import AppError, ClientDisconnected
@@ -31,10 +31,32 @@ ctypedef object (*descrgetfunc)(object, object, object)
 
 ctypedef PyObject* (*iternextfunc)(PyObject*) except? NULL
 
+
+
+cdef extern from *:
+    """
+    static int stay_raised(void) { return -1; }
+    """
+    int stay_raised() except -1
+
 cdef extern from "Python.h":
+    ctypedef enum PySendResult:
+        PYGEN_RETURN
+        PYGEN_ERROR
+        PYGEN_NEXT
+
+    ctypedef PySendResult (*sendfunc)(PyObject*, PyObject*, PyObject**) except PYGEN_ERROR
+
+    ctypedef struct PyAsyncMethods:
+        sendfunc am_send
+
     ctypedef struct PyTypeObject:
+        PyAsyncMethods* tp_as_async
         descrgetfunc tp_descr_get
         iternextfunc tp_iternext
+
+    PySendResult PyIter_Send(PyObject* iterator, PyObject* value, PyObject** result) noexcept
+    bint PyErr_ExceptionMatches(object kind) noexcept
 
     ctypedef struct PyStopIterationObject:
         PyObject* value
@@ -98,17 +120,23 @@ cdef class Cycle:
 
     cpdef object start(self, app, TaskStarter tasks):
         """Call *app*, an ASGI 3 application, in a task of its own."""
+        cdef AppCall call = AppCall.__new__(AppCall)
         self.is_started = True
+        self._tasks = tasks
         try:
             # The methods by their descriptors: 500 instructions less than by their names.
-            call = app(self.scope, bind(RECEIVE, self, Cycle), bind(SEND, self, Cycle))
-            if type(call) is not COROUTINE_TYPE and not asyncio.iscoroutine(call):
-                call = wait_for_app(call)
-        except Exception as exc:
-            self.on_app_done(exc)
+            coroutine = app(self.scope, bind(RECEIVE, self, Cycle), bind(SEND, self, Cycle))
+            if type(coroutine) is not COROUTINE_TYPE and not asyncio.iscoroutine(coroutine):
+                coroutine = wait_for_app(coroutine)
+            call._coroutine = coroutine
+            task = tasks.start(call)
+        except BaseException as exc:
+            self.on_app_done(contain(exc))
             return None
-        self._tasks = tasks
-        task = tasks.start(call)
+        # Two calls less than to ask the task.
+        if call._has_returned:
+            self.on_app_done(None)
+            return None
         if DONE(task) if type(task) is TASK_TYPE else task.done():
             self.on_task_done(task)
             return None
@@ -128,27 +156,20 @@ cdef class Cycle:
 
     # What the application calls.
 
+    # Nothing is done for a call alone, which may come from any thread.
+
     def receive(self):
         """The next event."""
-        event = self.take_event()
-        if event is not None:
-            return ReadyEvent(event, self.give_back)
-        self.on_receive_wait()
         cdef PendingEvent pending = PendingEvent.__new__(PendingEvent)
         pending._cycle = self
         return pending
 
     def send(self, message):
         """Take one message."""
-        if self.must_wait() and not self.is_over():
-            return send_later(self, message)
-        try:
-            self.handle(message)
-        except (AppError, ClientDisconnected) as exc:
-            return Failed(exc)
-        if self.must_wait():
-            return wait_writable(self)
-        return NOTHING
+        cdef PendingSend pending = PendingSend.__new__(PendingSend)
+        pending._cycle = self
+        pending._message = message
+        return pending
 
     # What the two above stand on.
 
@@ -205,10 +226,6 @@ cdef class Cycle:
         """The event that ``receive`` returns now, None while there is none."""
         raise NotImplementedError
 
-    cpdef object give_back(self, dict event):
-        """Put an event that ``take_event`` gave and nobody saw in front of the others."""
-        raise NotImplementedError
-
     cpdef object handle(self, message):
         """Do what *message* says."""
         raise NotImplementedError
@@ -252,29 +269,64 @@ cdef class Cycle:
         raise NotImplementedError
 
 
-@cython.freelist(8)
-cdef class PendingEvent:
-    """An awaitable whose result is the next event of a cycle.
+cdef class Pending:
+    """A coroutine, as far as asyncio, anyio and ``inspect`` can tell, that has no frame.
 
-    A native coroutine that waits for a future would cost 5,000 instructions more for each message
-    of a WebSocket.
+    A native one costs a frame for each message, and where it has to wait, 5,000 instructions more
+    for each message of a WebSocket. It belongs to the event loop's thread from its first step on.
     """
 
-    # inspect.getcoroutinestate() reads these and cr_suspended; anyio asks it about every task that
-    # it may cancel.
     cr_await = None
+    cr_code = None
     cr_frame = None
+    cr_origin = None
     cr_running = False
 
     @property
+    def __class__(self):
+        # ``inspect.iscoroutine`` looks at nothing else; anyio asks it.
+        return CoroutineType
+
+    @property
     def cr_suspended(self):
-        return self._wait is not None
+        return self.is_suspended()
+
+    @property
+    def cr_state(self):
+        if self.is_suspended():
+            return inspect.CORO_SUSPENDED
+        return inspect.CORO_CREATED if self._cycle is not None else inspect.CORO_CLOSED
 
     def __await__(self):
         return self
 
     def __iter__(self):
         return self
+
+    def send(self, value):
+        return self.__next__()
+
+    cdef bint is_suspended(self):
+        raise NotImplementedError
+
+    cdef Cycle _begin(self):
+        """The cycle; there is one until the end."""
+        if self._cycle is None:
+            raise RuntimeError("cannot reuse already awaited coroutine")
+        return self._cycle
+
+
+@cython.freelist(8)
+cdef class PendingEvent(Pending):
+    """What ``receive`` returns: its result is the next event of a cycle."""
+
+    @property
+    def __name__(self):
+        return "receive"
+
+    @property
+    def __qualname__(self):
+        return "Cycle.receive"
 
     def __next__(self):
         # For callers from Python; ``await`` takes end_or_suspend.
@@ -283,30 +335,135 @@ cdef class PendingEvent:
             return self._wait
         raise StopIteration(event)
 
-    def send(self, value):
-        return self.__next__()
-
     def throw(self, kind, value=None, traceback=None):
         self.close()
         raise kind if value is None else value
 
     def close(self):
         """Wait no more; others that wait look whether there is an event for them."""
+        cdef Cycle cycle = self._cycle
+        self._cycle = None
         if self._wait is not None:
             self._wait = None
-            self._cycle._wake()
+            cycle._wake()
+
+    cdef bint is_suspended(self):
+        return self._wait is not None
 
     cdef dict _take_event(self):
         """The event; None while there is none, and ``_wait`` says when to ask again."""
-        cdef Cycle cycle = self._cycle
+        cdef Cycle cycle = self._begin()
         cdef dict event = cycle.take_event()
+        if event is None and self._wait is None:
+            # It may bring one.
+            cycle.on_receive_wait()
+            event = cycle.take_event()
         if event is not None:
-            self._wait = None
+            self._cycle = self._wait = None
             return event
         self._wait = cycle._begin_wait()
         # The event before this one is held no longer.
         set_value(cycle._tasks._free_stop(), None)
         return None
+
+
+@cython.freelist(8)
+cdef class PendingSend(Pending):
+    """What ``send`` returns: its first step takes the message."""
+
+    @property
+    def __name__(self):
+        return "send"
+
+    @property
+    def __qualname__(self):
+        return "Cycle.send"
+
+    def __next__(self):
+        # For callers from Python; ``await`` takes send_or_suspend.
+        cdef PyObject* waited_for = send_or_suspend(<PyObject*>self)
+        if waited_for is NULL:
+            raise StopIteration
+        waits = <object>waited_for
+        Py_XDECREF(waited_for)
+        return waits
+
+    def throw(self, kind, value=None, traceback=None):
+        wait = self._wait
+        if wait is None:
+            self._cycle = self._message = None
+            raise kind if value is None else value
+        try:
+            return wait.throw(kind if value is None else value)
+        except BaseException:
+            self._cycle = self._wait = None
+            raise
+
+    def close(self):
+        """Wait no more; a message that waits for room is not sent."""
+        wait = self._wait
+        self._cycle = self._message = self._wait = None
+        if wait is not None:
+            wait.close()
+
+    cdef bint is_suspended(self):
+        return self._wait is not None
+
+    cdef int _send(self) except -1:
+        """Take the message; after this ``_wait`` is what there is to wait for."""
+        cdef Cycle cycle = self._begin()
+        message, self._message = self._message, None
+        if cycle.must_wait() and not cycle.is_over():
+            self._wait = send_later(cycle, message)
+            return 0
+        self._cycle = None
+        cycle.handle(message)
+        if cycle.must_wait():
+            self._cycle = cycle
+            self._wait = wait_writable(cycle)
+        return 0
+
+
+@cython.freelist(8)
+cdef class AppCall:
+    """The coroutine of an application as its task sees it: ``contain`` says what it is for.
+
+    Otherwise it is that coroutine, in all that can be asked of it.
+    """
+
+    @property
+    def __class__(self):
+        return CoroutineType
+
+    def __getattr__(self, name):
+        return getattr(self._coroutine, name)
+
+    def __await__(self):
+        return self
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return self.send(None)
+
+    def send(self, value):
+        try:
+            return self._coroutine.send(value)
+        except StopIteration:
+            self._has_returned = True
+            raise
+        except (SystemExit, KeyboardInterrupt) as exc:
+            raise contain(exc) from exc
+
+    def throw(self, kind, value=None, traceback=None):
+        try:
+            return self._coroutine.throw(kind if value is None else value)
+        except (SystemExit, KeyboardInterrupt) as exc:
+            raise contain(exc) from exc
+
+    def close(self):
+        self._coroutine.close()
 
 
 cdef class EventWait:
@@ -381,15 +538,65 @@ cdef int set_value(PyObject* stop, value) except -1:
 cdef PyObject* end_or_suspend(PyObject* self) except? NULL:
     """What ``await`` asks of *self*, a PendingEvent: what to wait for, or its end."""
     cdef PendingEvent pending = <PendingEvent>self
+    cdef Cycle cycle = pending._cycle
     event = pending._take_event()
     if event is None:
         Py_INCREF(pending._wait)
         return <PyObject*>pending._wait
-    pending._cycle._tasks.end_with(event)
+    cycle._tasks.end_with(event)
     return NULL
 
 
 (<PyTypeObject*>PendingEvent).tp_iternext = end_or_suspend
+
+
+cdef PyObject* send_or_suspend(PyObject* self) except? NULL:
+    """What ``await`` asks of *self*, a PendingSend: what to wait for, or NULL alone for its end.
+
+    A StopIteration that says None would cost 4,000 instructions.
+    """
+    cdef PendingSend pending = <PendingSend>self
+    cdef PyObject* result = NULL
+    if pending._wait is None:
+        pending._send()
+        if pending._wait is None:
+            return NULL
+    if PyIter_Send(<PyObject*>pending._wait, <PyObject*>None, &result) == PYGEN_NEXT:
+        return result
+    # Its result is None.
+    Py_XDECREF(result)
+    pending._cycle = pending._wait = None
+    return NULL
+
+
+(<PyTypeObject*>PendingSend).tp_iternext = send_or_suspend
+
+
+cdef PySendResult step_app(
+    PyObject* self, PyObject* value, PyObject** result
+) except PYGEN_ERROR:
+    """One step of *self*, an AppCall, as a task asks for it."""
+    cdef AppCall call = <AppCall>self
+    cdef PySendResult step = PyIter_Send(<PyObject*>call._coroutine, value, result)
+    if step == PYGEN_RETURN:
+        call._has_returned = True
+    elif step == PYGEN_ERROR and (
+        PyErr_ExceptionMatches(SystemExit) or PyErr_ExceptionMatches(KeyboardInterrupt)
+    ):
+        raise_contained()
+    return step
+
+
+cdef int raise_contained() except -1:
+    """Raise what stands for the exception that is set."""
+    try:
+        stay_raised()
+    except BaseException as exc:
+        raise contain(exc) from exc
+    return 0
+
+
+(<PyTypeObject*>AppCall).tp_as_async.am_send = step_app
 
 
 async def wait_for_app(call):

@@ -52,13 +52,6 @@ cdef class HttpCycle(Cycle):
             return {"type": "http.disconnect"}
         return None
 
-    cpdef object give_back(self, dict event):
-        if event["type"] == "http.request" and self._state != CycleState.COMPLETE:
-            self._body = [event["body"], *(self._body or ())]
-            self.queued_bytes += len(event["body"])
-            self._is_end_taken = False
-            self._wake()
-
     cpdef bint is_over(self) noexcept:
         return self._state == CycleState.COMPLETE
 

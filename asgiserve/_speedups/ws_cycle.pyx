@@ -63,13 +63,6 @@ cdef class WsCycle(Cycle):
         self.on_event_taken()
         return event
 
-    cpdef object give_back(self, dict event):
-        # The last event comes again and again.
-        if event is not self._disconnect_event:
-            self.queued_bytes += count_bytes(event)
-            self._events.insert(0, event)
-            self._wake()
-
     cpdef bint is_over(self) noexcept:
         return self.state == WsState.CLOSED
 

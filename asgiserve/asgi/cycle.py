@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import sys
-from collections.abc import Awaitable, Coroutine
-from types import CoroutineType
+from collections.abc import Coroutine
 from typing import Any
 
+from asgiserve.asgi.app_exit import contain, run_contained
 from asgiserve.asgi.eager_start import can_start_eagerly
-from asgiserve.asgi.ready import NOTHING, Failed, ReadyEvent
-from asgiserve.asgi.waits import Waiters, receive_later, send_later, wait_writable
+from asgiserve.asgi.waits import Waiters, send_later, wait_writable
 from asgiserve.errors import AppError, ClientDisconnected
 
 __all__ = ["Cycle", "TaskStarter", "as_bytes", "as_dict", "as_text", "take_kind", "take_status"]
@@ -84,12 +83,10 @@ class Cycle:
         self.is_started = True
         try:
             call = app(self.scope, self.receive, self.send)
-            if type(call) is not CoroutineType and not asyncio.iscoroutine(call):
-                call = wait_for_app(call)
-        except Exception as exc:  # noqa: BLE001 - the hook logs it
-            self.on_app_done(exc)
+            task = tasks.start(run_contained(call))
+        except BaseException as exc:  # noqa: BLE001 - the hook logs it
+            self.on_app_done(contain(exc))
             return
-        task = tasks.start(call)
         if task.done():
             self.on_task_done(task)
             return
@@ -117,27 +114,29 @@ class Cycle:
 
     # What the application calls.
 
-    def receive(self) -> Awaitable[dict[str, Any]]:
+    # Coroutine functions, so that nothing is done for a call alone, which may come from any thread.
+
+    async def receive(self) -> dict[str, Any]:
         """The next event."""
         event = self.take_event()
         if event is not None:
-            return ReadyEvent(event, self.give_back)
+            return event
+        # It may bring one.
         self.on_receive_wait()
-        if self._event_waiters is None:
-            self._event_waiters = Waiters()
-        return receive_later(self, self._event_waiters)
+        while (event := self.take_event()) is None:
+            if self._event_waiters is None:
+                self._event_waiters = Waiters()
+            await self._event_waiters.wait()
+        return event
 
-    def send(self, message: Any) -> Awaitable[None]:
+    async def send(self, message: Any) -> None:
         """Take one message."""
         if self.must_wait() and not self.is_over():
-            return send_later(self, message)
-        try:
-            self.handle(message)
-        except (AppError, ClientDisconnected) as exc:
-            return Failed(exc)
+            await send_later(self, message)
+            return
+        self.handle(message)
         if self.must_wait():
-            return wait_writable(self)
-        return NOTHING
+            await wait_writable(self)
 
     # What the two above stand on.
 
@@ -154,10 +153,6 @@ class Cycle:
 
     def take_event(self) -> dict[str, Any] | None:
         """The event that ``receive`` returns now, None while there is none."""
-        raise NotImplementedError
-
-    def give_back(self, event: dict[str, Any]) -> None:
-        """Put an event that ``take_event`` gave and nobody saw in front of the others."""
         raise NotImplementedError
 
     def handle(self, message: Any) -> None:
@@ -200,11 +195,6 @@ class Cycle:
     def on_app_done(self, exc: BaseException | None) -> None:
         """The application has returned, or raised *exc*."""
         raise NotImplementedError
-
-
-async def wait_for_app(call: Awaitable[Any]) -> None:
-    """Await what an application returned that is no coroutine."""
-    await call
 
 
 def as_dict(message: Any) -> dict[str, Any]:

@@ -91,13 +91,6 @@ class HttpCycle(Cycle):
             return {"type": "http.disconnect"}
         return None
 
-    def give_back(self, event: dict[str, Any]) -> None:
-        if event["type"] == "http.request" and self._state is not CycleState.COMPLETE:
-            self._body = [event["body"], *(self._body or ())]
-            self.queued_bytes += len(event["body"])
-            self._is_end_taken = False
-            self._wake()
-
     def is_over(self) -> bool:
         return self._state is CycleState.COMPLETE
 

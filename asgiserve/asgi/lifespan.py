@@ -12,6 +12,7 @@ import logging
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from asgiserve.asgi.app_exit import AppExit, run_contained
 from asgiserve.errors import AppError, StartupError
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ class Lifespan:
             "asgi": {"version": ASGI_VERSION, "spec_version": LIFESPAN_SPEC_VERSION},
             "state": self.state,
         }
-        await self._app(scope, self._receive, self._send)
+        await run_contained(self._app(scope, self._receive, self._send))
 
     async def _receive(self) -> dict[str, Any]:
         event = await self._events.get()
@@ -228,7 +229,15 @@ class Lifespan:
         was_received = self._events.empty()
         self._phase = Phase.ENDED
         self.state.clear()
-        if self._mode == "on" or (self._is_strict and was_received and error is not None):
+        # To have no lifespan is said by an Exception; what ends more than that is no such word.
+        is_exit = error is not None and (
+            isinstance(error, AppExit) or not isinstance(error, Exception)
+        )
+        if (
+            self._mode == "on"
+            or is_exit
+            or (self._is_strict and was_received and error is not None)
+        ):
             if error is None:
                 raise StartupError("the application returned without 'lifespan.startup.complete'")
             logger.error("Exception in application startup", exc_info=error)

@@ -1,15 +1,11 @@
-"""The coroutines behind ``receive`` and ``send`` when something has to be waited for.
-
-anyio asks ``inspect.getcoroutinestate`` about the tasks that it cancels: a native coroutine answers
-by itself, and the accelerated twin of ``receive_later`` has an answer of its own.
-"""
+"""What ``receive`` and ``send`` do when something has to be waited for."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any, Protocol
 
-__all__ = ["Waiters", "receive_later", "send_later", "wait_writable"]
+__all__ = ["Waiters", "send_later", "wait_writable"]
 
 
 class Waiters:
@@ -43,20 +39,10 @@ class Waiters:
 class Cycle(Protocol):
     """What a waiting coroutine needs of a request cycle."""
 
-    def take_event(self) -> dict[str, Any] | None: ...
     def handle(self, message: Any) -> None: ...
     def must_wait(self) -> bool: ...
     def write_waiters(self) -> Waiters: ...
     def check_connected(self) -> None: ...
-
-
-async def receive_later(cycle: Cycle, waiters: Waiters) -> dict[str, Any]:
-    """Wait until *cycle*, which wakes *waiters*, has an event for the application."""
-    while True:
-        event = cycle.take_event()
-        if event is not None:
-            return event
-        await waiters.wait()
 
 
 async def wait_writable(cycle: Cycle) -> None:

@@ -88,13 +88,6 @@ class WsCycle(Cycle):
             return event
         return self._disconnect_event
 
-    def give_back(self, event: dict[str, Any]) -> None:
-        # The last event comes again and again.
-        if event is not self._disconnect_event:
-            self.queued_bytes += count_bytes(event)
-            self._events.appendleft(event)
-            self._wake()
-
     def is_over(self) -> bool:
         return self.state is WsState.CLOSED
 

@@ -14,8 +14,6 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-from asgiserve._twins import ready
-
 __all__ = [
     "AppClock",
     "CpuReading",
@@ -242,8 +240,7 @@ def call_server(clock: AppClock, function: Callable[..., Any], *arguments: Any) 
         result = function(*arguments)
     finally:
         clock.switch(was_app)
-    # Mostly all is done by now.
-    if isinstance(result, ready.Ready) or not asyncio.iscoroutine(result):
+    if not asyncio.iscoroutine(result):
         return result
     return TimedCoroutine(result, clock, is_app=False)
 

@@ -1,11 +1,9 @@
-"""What a connection uses beside codecs: access lines, gates, awaitables that are ready."""
+"""What a connection uses beside codecs: access lines and gates."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
-from typing import Any
 
 from pytest_benchmark.fixture import BenchmarkFixture
 
@@ -41,30 +39,3 @@ def bench_server_100_gated_writes(benchmark: BenchmarkFixture, impl: SimpleNames
 
     benchmark(write_answers)
     loop.close()
-
-
-def bench_server_await_ready(benchmark: BenchmarkFixture, impl: SimpleNamespace) -> None:
-    ready = impl.ready.Ready(None)
-
-    async def wait() -> None:
-        await ready
-
-    benchmark(run_to_end, wait)
-
-
-def bench_server_await_ready_coroutine(benchmark: BenchmarkFixture) -> None:
-    async def send() -> None:
-        pass
-
-    async def wait() -> None:
-        await send()
-
-    benchmark(run_to_end, wait)
-
-
-def run_to_end(wait: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a coroutine that waits for nothing."""
-    try:
-        wait().send(None)
-    except StopIteration:
-        pass
