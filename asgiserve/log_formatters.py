@@ -7,6 +7,7 @@ import os
 import re
 import string
 import sys
+import traceback
 from copy import copy
 from typing import Any, Literal, TextIO
 
@@ -20,6 +21,7 @@ __all__ = [
     "AccessFormatter",
     "DefaultFormatter",
     "LevelFormatter",
+    "TracebackFormatter",
     "colored_start",
     "escape_client",
     "escape_target",
@@ -58,7 +60,27 @@ _UNSAFE_TARGET_BYTE = re.compile(rb"[^!#-\[\]-~]")
 _UNSAFE_CLIENT_CHAR = re.compile(f"[^{re.escape(SAFE_CLIENT_CHARS.decode())}]")
 
 
-class LevelFormatter(logging.Formatter):
+class TracebackFormatter(logging.Formatter):
+    """Shows every exception.
+
+    Python 3.15 looks for modules that it could suggest while it formats a ModuleNotFoundError. It
+    may import the application once more, which raises, and ``logging`` passes that on.
+    """
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """The traceback of *ei*, a tuple as of ``sys.exc_info``."""
+        try:
+            return super().formatException(ei)
+        except Exception as failure:  # noqa: BLE001 - named in what is logged
+            kind, exc, trace = ei
+            frames = "".join(traceback.format_tb(trace))
+            return (
+                f"Traceback (most recent call last):\n{frames}{kind.__qualname__}: {exc}\n"
+                f"(shown in short, since formatting it raised {type(failure).__qualname__})"
+            )
+
+
+class LevelFormatter(TracebackFormatter):
     """Adds ``%(levelprefix)s``: the level with its colon, padded, and coloured if wanted.
 
     Args:

@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 from asgiserve.access_layouts import JSON_LAYOUT, LOGFMT_LAYOUT, Layout
-from asgiserve.log_formatters import format_duration
+from asgiserve.log_formatters import TracebackFormatter, format_duration
 
 __all__ = ["JsonFormatter", "LogfmtFormatter", "StructuredFormatter"]
 
@@ -32,7 +32,7 @@ _BARE_VALUE = re.compile(r"[!#-<>-\[\]-~]+")
 _UNSAFE_KEY_CHAR = re.compile(r'[^!#-<>-~]|["=]')
 
 
-class StructuredFormatter(logging.Formatter):
+class StructuredFormatter(TracebackFormatter):
     """Makes one line of a record: time, level, logger and message, and whatever else is known.
 
     Attributes:

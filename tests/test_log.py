@@ -7,6 +7,7 @@ import json
 import logging
 import re
 import sys
+import traceback
 from configparser import RawConfigParser
 
 import pytest
@@ -15,6 +16,7 @@ from asgiserve.config import LOGGING_CONFIG, Config
 from asgiserve.errors import ConfigError
 from asgiserve.log import TRACE, AccessFormatter, DefaultFormatter, configure_logging
 from asgiserve.log_formatters import escape_client, escape_target, format_duration
+from asgiserve.structured_logs import JsonFormatter, LogfmtFormatter
 from tests.logging_state import LOGGER_NAMES, restored_logging
 
 pytestmark = pytest.mark.usefixtures(restored_logging.__name__)
@@ -352,3 +354,20 @@ def test_loggers_of_the_package_are_the_documented_ones():
     assert {
         name for name in logging.root.manager.loggerDict if name.startswith("asgiserve")
     } == set(LOGGER_NAMES)
+
+
+@pytest.mark.parametrize("formatter", [DefaultFormatter, JsonFormatter, LogfmtFormatter])
+def test_exception_that_python_cannot_format_is_shown(monkeypatch, formatter):
+    def fail(*_, **__):
+        raise ModuleNotFoundError("no suggestion")
+
+    monkeypatch.setattr(traceback, "print_exception", fail)
+    try:
+        raise KeyError("a")
+    except KeyError as exc:
+        record = logging.LogRecord(
+            "a", 40, "a.py", 1, "failed", (), (KeyError, exc, exc.__traceback__)
+        )
+    line = formatter().format(record)
+    assert "KeyError: 'a'" in line
+    assert "test_log.py" in line
