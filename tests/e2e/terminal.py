@@ -9,6 +9,9 @@ import subprocess
 import sys
 import termios
 import threading
+import time
+
+from asgiserve.server.stop_request import REPEAT_S
 
 from .waiting import DEADLINE_S, wait_until
 
@@ -27,6 +30,7 @@ class Terminal:
 
     def __init__(self, arguments, environment, work_dir) -> None:
         self.text = ""
+        self._next_press_s = 0.0
         self._master, slave = pty.openpty()
         keep_output(slave)
         self._process = subprocess.Popen(
@@ -54,7 +58,12 @@ class Terminal:
         return match[1], int(match[2])
 
     def press_control_c(self) -> None:
-        """As a user does: the terminal sends SIGINT to the whole foreground group."""
+        """As a user does: the terminal sends SIGINT to the whole foreground group.
+
+        Once more only when it counts as a second time.
+        """
+        time.sleep(max(self._next_press_s - time.monotonic(), 0.0))
+        self._next_press_s = time.monotonic() + REPEAT_S * 1.1
         os.write(self._master, b"\x03")
 
     def exit_status(self) -> int:
