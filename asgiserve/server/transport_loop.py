@@ -82,13 +82,18 @@ class ResetWatch:
         try:
             if not self._on_readable:
                 self._open()
-            if self._epoll is not None and fd not in self._on_readable:
-                # Errors are reported without being asked for.
-                self._epoll.register(fd, 0)
-                self._on_readable[fd] = on_readable
+            if self._epoll is None:
+                return
+            # Errors are reported without being asked for.
+            self._epoll.register(fd, 0)
+        except FileExistsError:
+            # Only what to call is new.
+            pass
         except OSError:
             # Out of descriptors or memory: a connection that is served is worth more.
             self._close_if_idle()
+            return
+        self._on_readable[fd] = on_readable
 
     def remove(self, fd: int) -> None:
         """Forget *fd*, which is open yet."""

@@ -96,6 +96,18 @@ def test_reset_is_told_to_a_reader_that_comes_back(uv_loop: asyncio.AbstractEven
 
 
 @needs_epoll
+def test_reset_is_told_to_the_last_reader(uv_loop: asyncio.AbstractEventLoop) -> None:
+    client, accepted = accepted_pair()
+    watch = ResetWatch(uv_loop)
+    watch.add(accepted.fileno(), lambda: pytest.fail("the first reader was called"))
+    watch.add(accepted.fileno(), uv_loop.stop)
+    reset(client)
+    uv_loop.run_forever()
+    watch.remove(accepted.fileno())
+    accepted.close()
+
+
+@needs_epoll
 def test_watch_leaves_nothing_in_the_loop(uv_loop: asyncio.AbstractEventLoop) -> None:
     pairs = [accepted_pair() for _ in range(3)]
     before = os.listdir("/proc/self/fd")
