@@ -35,6 +35,9 @@ BUILD_DIR = Path("build")
 
 LLHTTP_VERSION = "9.3.0.0"
 LLHTTP_SHA256 = "0d989363e7fb6f270b9d49956e7a3945c26778f8c70a166815264309ac6a8295"
+# The structures of llhttp.h change with the major version. Within it any will do: what a version
+# refuses is decided by our own scanner.
+SYSTEM_LLHTTP = ("libllhttp >= 9.3", "libllhttp < 10")
 LLHTTP_SOURCES = ("api.c", "http.c", "llhttp.c")
 VENDORED_LLHTTP = Path("vendor", "llhttp")
 
@@ -163,7 +166,7 @@ def ask_pkg_config(option: str) -> list[str]:
     """What pkg-config says of the system's llhttp."""
     try:
         answer = subprocess.run(
-            ["pkg-config", option, "libllhttp >= 9.3"], check=True, capture_output=True, text=True
+            ["pkg-config", option, *SYSTEM_LLHTTP], check=True, capture_output=True, text=True
         )
     except FileNotFoundError:
         raise BuildError("ASGISERVE_LLHTTP=system needs pkg-config") from None

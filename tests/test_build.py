@@ -127,3 +127,17 @@ def test_llhttp_of_the_system_needs_pkg_config_to_know_it(tree):
     done = run_setup(tree, "build_ext", ASGISERVE_LLHTTP="system", **empty)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("asgiserve: ASGISERVE_LLHTTP=system")
+
+
+@cpython_only
+@pytest.mark.skipif(shutil.which("pkg-config") is None, reason="pkg-config is not installed")
+@pytest.mark.parametrize("version", ["9.2.1", "10.0.0"])
+def test_llhttp_of_the_system_with_another_interface_is_refused(tree, version):
+    description = f"Name: libllhttp\nDescription: a parser\nVersion: {version}\n"
+    (tree / "libllhttp.pc").write_text(description)
+    alone = {"PKG_CONFIG_LIBDIR": str(tree), "PKG_CONFIG_PATH": ""}
+    done = run_setup(tree, "build_ext", ASGISERVE_LLHTTP="system", **alone)
+    assert done.returncode == 1
+    told = done.stderr.splitlines()[-1]
+    assert told.startswith("asgiserve: ASGISERVE_LLHTTP=system: ")
+    assert "libllhttp" in told

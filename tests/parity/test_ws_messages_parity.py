@@ -18,25 +18,32 @@ from asgiserve.codecs.ws_deflate import DeflateParams, Inflater
 from asgiserve.errors import WebSocketError
 from tests.columns import COLUMNS, load_namespace
 from tests.parity.frame_bytes import FrameSample, make_frames
-from tests.parity.test_http1_parser_parity import FIRST_SEED, INPUT_COUNT
+from tests.parity.test_http1_parser_parity import FAULTS, FIRST_SEED, INPUT_COUNT
 
 pytestmark = pytest.mark.skipif(
     "compiled" not in COLUMNS, reason="only one column is here to be compared"
 )
 
 
-def observe(impl: SimpleNamespace, sample: FrameSample, calls_of: Random | None) -> list[Any]:
+def observe(
+    impl: SimpleNamespace, sample: FrameSample, calls_of: Random | None, has_faults: bool = False
+) -> list[Any]:
     """Feed *sample* to the reader of one column, and list all that can be seen of it.
 
     Args:
         calls_of: decides what the sink calls back; None for nothing.
+        has_faults: the sink raises, too.
     """
     seen: list[Any] = []
 
     def call_back() -> None:
         if calls_of is not None and calls_of.random() < 0.4:
             name = calls_of.choice(("pause", "pause", "pause", "resume", "feed", "detach"))
+            if has_faults and calls_of.randrange(2):
+                name = "raise"
             seen.append(name)
+            if name == "raise":
+                raise calls_of.choice(FAULTS)("the sink's")
             getattr(reader, name)(*([b"\x89\x80abcd"] if name == "feed" else ()))
 
     class Sink(impl.ws_messages.MessageSink):  # type: ignore[misc, name-defined]
@@ -72,15 +79,25 @@ def observe(impl: SimpleNamespace, sample: FrameSample, calls_of: Random | None)
     except WebSocketError as error:
         seen.append(("error", error.code, error.reason, reader.buffered, reader.has_open_message))
         reader.feed(b"\x89\x80abcd")
+    except FAULTS as error:
+        seen.append(("fault", type(error), reader.buffered, reader.has_open_message))
+        for piece in sample.pieces:
+            reader.feed(piece)
+        reader.resume()
     seen.append((reader.buffered, reader.has_open_message))
     return seen
 
 
-def observe_both(sample: FrameSample, calls_seed: int | None) -> list[list[Any]]:
+def observe_both(
+    sample: FrameSample, calls_seed: int | None, has_faults: bool = False
+) -> list[list[Any]]:
     """What can be seen of each column, the pure one first."""
+
+    def calls() -> Random | None:
+        return None if calls_seed is None else Random(calls_seed)
+
     return [
-        observe(load_namespace(name), sample, None if calls_seed is None else Random(calls_seed))
-        for name in ("pure", "compiled")
+        observe(load_namespace(name), sample, calls(), has_faults) for name in ("pure", "compiled")
     ]
 
 
@@ -88,6 +105,13 @@ def test_readers_answer_alike() -> None:
     for seed in range(FIRST_SEED, FIRST_SEED + INPUT_COUNT):
         sample = make_frames(Random(seed))
         pure, compiled = observe_both(sample, seed if seed % 2 else None)
+        assert compiled == pure, f"seed {seed}: {sample}"
+
+
+def test_readers_answer_alike_whatever_their_sinks_raise() -> None:
+    for seed in range(FIRST_SEED, FIRST_SEED + INPUT_COUNT // 2):
+        sample = make_frames(Random(seed))
+        pure, compiled = observe_both(sample, seed, has_faults=True)
         assert compiled == pure, f"seed {seed}: {sample}"
 
 

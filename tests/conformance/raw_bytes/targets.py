@@ -227,6 +227,19 @@ CASES = [
         note="a recipient must reject it; llhttp does not look",
     ),
     accepts(
+        "a path with an empty Host",
+        "RFC 9112 3.3",
+        b"GET /a HTTP/1.1\r\nhost:\r\n\r\n",
+        Request(path="/a", headers=((b"host", b""),)),
+        note="a server may refuse it, or have a host of its own in mind",
+    ),
+    accepts(
+        "an absolute target with an empty Host",
+        "RFC 9112 3.2.2",
+        b"GET http://b/c HTTP/1.1\r\nhost:\r\n\r\n",
+        Request(path="/c", headers=((b"host", b"b"),)),
+    ),
+    accepts(
         "an asterisk with OPTIONS",
         "RFC 9112 3.2.4",
         b"OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n",
