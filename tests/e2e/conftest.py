@@ -6,18 +6,40 @@ from contextlib import ExitStack, closing
 import pytest
 
 from asgiserve._twins import Column
+from tests.columns import COLUMNS
 
 from .clients import CLIENTS, Client
 from .programs import Programs
 from .raw_client import RawClient
 from .raw_websocket import RawWebSocket
 from .seen_requests import SeenRequests
-from .server_process import PLAIN_LINE, ServerProcess
+from .server_process import PLAIN_LINE, ServerProcess, close_zygotes
 
 # The servers that were started and may still write: the log watch and the failure report look here.
 _servers: list[ServerProcess] = []
 
 StartServer = Callable[..., ServerProcess]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test in the compiled build, where there is one; marked ``each_build``, in both."""
+    if "column" in metafunc.fixturenames:
+        is_about_both = metafunc.definition.get_closest_marker("each_build") is not None
+        columns = COLUMNS if is_about_both else COLUMNS[-1:]
+        metafunc.parametrize("column", columns, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def column(request: pytest.FixtureRequest) -> Column:
+    """The build that the servers of a test run."""
+    return request.param
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _zygotes() -> Iterator[None]:
+    """Leave none of the processes that fork servers behind."""
+    yield
+    close_zygotes()
 
 
 @pytest.fixture(params=sorted(CLIENTS))
@@ -63,10 +85,12 @@ def _make_starter(
         max_open_files: int = 0,
         files: dict[str, str] | None = None,
         has_calm_clients: bool = False,
+        is_forked: bool = True,
     ) -> ServerProcess:
         """Start ``python`` with *arguments* in a new folder that holds *files*.
 
-        With *has_calm_clients*, a line in the log that is not plain fails the test.
+        With *has_calm_clients*, a line in the log that is not plain fails the test. The
+        start is as quick as a fork, unless *is_forked* is false: where the start is the subject.
         """
         work_dir = tmp_path_factory.mktemp("server")
         for name, content in (files or {}).items():
@@ -75,6 +99,7 @@ def _make_starter(
         server.extra_environment = environment or {}
         server.inherited_fds = inherited_fds
         server.max_open_files = max_open_files
+        server.is_forked = is_forked
         if has_calm_clients:
             server.only_lines = PLAIN_LINE
         started.append(server)

@@ -21,6 +21,7 @@ from asgiserve.server.signals import STOP_SIGNALS
 from asgiserve.server.stop_request import REPEAT_S
 from tests.columns import environment_of
 
+from .forked_program import ForkedProgram, Zygote
 from .waiting import DEADLINE_S, wait_until
 
 APPS_DIR = Path(__file__).parent / "apps"
@@ -37,6 +38,7 @@ _COMPLAINT = re.compile(
 # No warning, no error, no traceback; libraries put their date first, and applications print.
 PLAIN_LINE = re.compile(r".{0,40}\b(?:INFO|DEBUG): |app: ")
 _PR_SET_PDEATHSIG = 1
+_zygotes: dict[Column, Zygote] = {}
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -44,6 +46,26 @@ def die_with_parent() -> None:
     """Have the kernel kill this process, a child of the test run, when that ends (Linux)."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def base_environment(column: Column) -> dict[str, str]:
+    """The environment of a server of *column*."""
+    package_parent = str(Path(asgiserve.__path__[0]).parent)
+    python_path = os.pathsep.join([package_parent, str(APPS_DIR), str(SITES_DIR)])
+    return {**environment_of(column), "PYTHONPATH": python_path}
+
+
+def find_zygote(column: Column) -> Zygote | None:
+    """What forks the servers of *column* in this test run, where that is possible."""
+    if column not in _zygotes and Zygote.is_possible():
+        _zygotes[column] = Zygote(base_environment(column))
+    return _zygotes.get(column)
+
+
+def close_zygotes() -> None:
+    """End what forks servers; the next server starts another."""
+    while _zygotes:
+        _zygotes.popitem()[1].close()
 
 
 class ServerProcess:
@@ -63,21 +85,34 @@ class ServerProcess:
         self.inherited_fds: tuple[int, ...] = ()
         self._next_stop_s = 0.0
         self.max_open_files = 0
+        self.is_forked = True
         # If it is given, the log may hold no other lines, but where a test expects some.
         self.only_lines: re.Pattern[str] | None = None
         self._expects_lines = False
         self._column = column
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | ForkedProgram | None = None
         self._log_mark = 0
         self._expected_tracebacks = 0
 
     def start(self) -> None:
         """Start the process; it may not be listening yet."""
+        environment = self._environment()
+        zygote = find_zygote(self._column) if self.is_forked else None
         with self.log_path.open("ab") as log:
+            if zygote is not None and zygote.can_run(self.arguments, environment):
+                self._process = zygote.start(
+                    self.arguments,
+                    environment,
+                    folder=self.work_dir,
+                    log=log,
+                    inherited_fds=self.inherited_fds,
+                    max_open_files=self.max_open_files,
+                )
+                return
             self._process = subprocess.Popen(
                 [sys.executable, *self.arguments],
                 cwd=self.work_dir,
-                env=self._environment(),
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -212,12 +247,7 @@ class ServerProcess:
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
 
     def _environment(self) -> dict[str, str]:
-        package_parent = str(Path(asgiserve.__path__[0]).parent)
-        return {
-            **environment_of(self._column),
-            "PYTHONPATH": os.pathsep.join([package_parent, str(APPS_DIR), str(SITES_DIR)]),
-            **self.extra_environment,
-        }
+        return {**base_environment(self._column), **self.extra_environment}
 
     @property
     def _before_exec(self) -> Callable[[], None] | None:

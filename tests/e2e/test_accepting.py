@@ -9,8 +9,6 @@ import time
 
 import pytest
 
-from tests.columns import COLUMNS
-
 from .raw_client import RawClient
 from .server_process import LOOPS
 from .waiting import settled, wait_until
@@ -18,12 +16,6 @@ from .waiting import settled, wait_until
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 MAX_OPEN_FILES = 48
-
-
-@pytest.fixture(scope="module", params=COLUMNS[-1:])
-def column(request):
-    """One is enough: accepting has no twin."""
-    return request.param
 
 
 @pytest.fixture(params=LOOPS)

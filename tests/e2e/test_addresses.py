@@ -8,7 +8,6 @@ import sys
 import pytest
 
 from asgiserve.testing import serve
-from tests.columns import COLUMNS
 
 from .clients import CurlClient
 from .raw_client import RawClient
@@ -16,12 +15,6 @@ from .server_process import APPS_DIR
 
 if sys.platform == "win32":
     pytest.skip("unix sockets and descriptors", allow_module_level=True)
-
-
-@pytest.fixture(scope="module", params=COLUMNS[-1:])
-def column(request):
-    """One is enough: the hot path has no part in binding."""
-    return request.param
 
 
 @pytest.fixture

@@ -36,9 +36,6 @@ def measure(bench):
     return measure
 
 
-one_column = pytest.mark.parametrize("column", COLUMNS[-1:], indirect=True)
-
-
 def test_raw_application_is_measured_in_both_columns(measure, column):
     figures = measure("bench_site:hello")
     assert figures["stack"].startswith(f"{column} column")
@@ -78,13 +75,11 @@ def test_time_of_a_requests_tasks_is_the_applications(measure, column):
     assert cpu["application_threads"] < cpu["application"] / 2
 
 
-@one_column
 def test_time_of_threads_is_the_applications(measure):
     cpu = check_burning(measure("burning_site:app", "--path", "/threads"))
     assert cpu["application_threads"] > 1500
 
 
-@one_column
 def test_body_is_sent_and_answered(measure):
     options = ["--path", "/echo", "--json", '{"a": 1}', "--loop", "asyncio"]
     figures = measure("burning_site:app", *options)
@@ -92,7 +87,6 @@ def test_body_is_sent_and_answered(measure):
     assert "asyncio" in figures["stack"]
 
 
-@one_column
 def test_connection_that_ends_with_each_answer_is_opened_anew(measure):
     figures = measure("bench_site:closes")
     assert figures["requests"] > 8
@@ -100,7 +94,6 @@ def test_connection_that_ends_with_each_answer_is_opened_anew(measure):
     assert list(figures["statuses"]) == ["200"]
 
 
-@one_column
 def test_text_report_is_all_that_a_run_prints(bench):
     process = bench("bench_site:hello", *SHORT, "--path", "/x?y")
     assert process.exit_status() == 0
@@ -110,7 +103,6 @@ def test_text_report_is_all_that_a_run_prints(bench):
     assert lines[-1].startswith(("  (how it is shared", "hint: "))
 
 
-@one_column
 def test_application_that_always_answers_500_is_status_1(bench):
     process = bench("bench_site:fails", *SHORT)
     assert process.exit_status() == 1
@@ -119,7 +111,6 @@ def test_application_that_always_answers_500_is_status_1(bench):
     assert last.startswith("asgiserve: error: no request succeeded; status 500: ")
 
 
-@one_column
 def test_bug_of_the_application_is_logged_once(bench):
     process = bench("bench_site:raises", *SHORT)
     assert process.exit_status() == 1
@@ -128,7 +119,6 @@ def test_bug_of_the_application_is_logged_once(bench):
     assert "no request succeeded; status 500: " in process.log()
 
 
-@one_column
 def test_application_that_never_answers_is_status_1(bench):
     process = bench("bench_site:never_answers", *SHORT, "--warm-up", "0")
     assert process.exit_status() == 1
@@ -137,20 +127,17 @@ def test_application_that_never_answers_is_status_1(bench):
     )
 
 
-@one_column
 def test_warm_up_lasts_until_the_first_answer(measure):
     figures = measure("bench_site:begins_slowly", "--warm-up", "0.1")
     assert list(figures["statuses"]) == ["200"]
 
 
-@one_column
 def test_threads_that_do_not_end_hold_no_run_up(bench):
     process = bench("burning_site:app", *SHORT, "--path", "/stuck", "--warm-up", "0")
     assert process.exit_status() == 1
     assert "nothing was answered within 0.3" in process.log()
 
 
-@one_column
 @pytest.mark.parametrize(
     ("app", "told"),
     [
@@ -168,7 +155,6 @@ def test_application_that_cannot_start_is_status_3_and_one_line(bench, app, told
     assert told in last
 
 
-@one_column
 def test_factory_is_found_in_its_directory(bench, tmp_path):
     (tmp_path / "made.py").write_text(
         "from bench_site import hello\ndef make():\n    return hello\n"
@@ -202,7 +188,6 @@ def parent_and_state(pid):
     return int(fields[1]), fields[0]
 
 
-@one_column
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 @pytest.mark.parametrize(("name", "status"), [("SIGTERM", 1), ("SIGKILL", -9)])
 def test_client_ends_with_the_server(bench, name, status):
@@ -217,7 +202,6 @@ def test_client_ends_with_the_server(bench, name, status):
         assert process.log() == "asgiserve: error: stopped by a signal before the end\n"
 
 
-@one_column
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_client_that_is_killed_ends_the_run(bench):
     process = bench("bench_site:hello", "--duration", "60")

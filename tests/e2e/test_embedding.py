@@ -5,15 +5,7 @@ import textwrap
 
 import pytest
 
-from tests.columns import COLUMNS
-
 from .raw_client import RawClient
-
-
-@pytest.fixture(scope="module", params=COLUMNS[-1:])
-def column(request):
-    """One is enough: the hot path has no part in being embedded."""
-    return request.param
 
 
 @pytest.fixture

@@ -13,8 +13,6 @@ import sys
 import pytest
 import yaml
 
-from tests.columns import COLUMNS
-
 from .programs import EXAMPLES, find_program
 from .raw_client import RawClient
 from .waiting import wait_until
@@ -25,12 +23,6 @@ if sys.platform == "win32":
 DOCKERFILE = EXAMPLES / "docker" / "Dockerfile"
 MANIFEST = EXAMPLES / "kubernetes" / "site.yaml"
 KUBERNETES_VERSIONS = ["1.30", "1.34"]
-
-
-@pytest.fixture(scope="module", params=COLUMNS[-1:])
-def column(request):
-    """One is enough: the hot path has no part in it."""
-    return request.param
 
 
 @pytest.fixture

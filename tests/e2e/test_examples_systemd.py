@@ -9,8 +9,6 @@ import sys
 
 import pytest
 
-from tests.columns import COLUMNS
-
 from .programs import EXAMPLES, find_program, read_example
 from .raw_client import RawClient
 from .waiting import wait_until
@@ -18,12 +16,6 @@ from .waiting import wait_until
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux's")
 
 COMMAND = "/srv/site/.venv/bin/asgiserve"
-
-
-@pytest.fixture(scope="module", params=COLUMNS[-1:])
-def column(request):
-    """One is enough: the hot path has no part in it."""
-    return request.param
 
 
 def setting(unit, name):

@@ -14,7 +14,6 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
 from tests.certificates import Authority
-from tests.columns import COLUMNS
 
 from .chromium import CHROMIUM, Chromium
 from .programs import EXAMPLES, find_program, read_example
@@ -29,12 +28,6 @@ FOLDER = EXAMPLES / "tutorial"
 COMMAND = "/srv/chat/.venv/bin/asgiserve"
 SOCKET = "/run/chat.sock"
 CERTIFICATES = "/etc/letsencrypt/live/chat.example"
-
-
-@pytest.fixture(scope="module", params=COLUMNS[-1:])
-def column(request):
-    """One is enough: the hot path has no part in it."""
-    return request.param
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from importlib.util import find_spec
 import pytest
 
 from tests.certificates import Authority
-from tests.columns import COLUMNS
 from tests.ws_peer import client_frame
 
 from .raw_client import RawClient
@@ -20,12 +19,6 @@ from .waiting import wait_until
 pytestmark = pytest.mark.skipif(find_spec("gunicorn") is None, reason="gunicorn is not installed")
 
 WORKER = "asgiserve.gunicorn.Worker"
-
-
-@pytest.fixture(scope="module", params=COLUMNS[-1:])
-def column(request):
-    """One is enough: the hot path has no part in it."""
-    return request.param
 
 
 @pytest.fixture

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.columns import COLUMNS
-
 from .raw_client import RawClient
 from .waiting import wait_until
 
@@ -36,12 +34,6 @@ KEEP_READING = ("-c", LIMIT_ROOT, f"{CAP_DAC_OVERRIDE}")
 KEEP_ALL = ("-c", LIMIT_ROOT, "")
 LOSE_RIGHTS = ("-c", LIMIT_ROOT, f"{CAP_SETGID},{CAP_SETUID}")
 SITE = ("-m", "asgiserve", "identity_site:app")
-
-
-@pytest.fixture(scope="module", params=COLUMNS[-1:])
-def column(request):
-    """One is enough: the hot path has no part in it."""
-    return request.param
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import httpx
 import pytest
 
 import asgiserve
-from tests.columns import COLUMNS
 
 from .raw_client import RawClient
 from .waiting import wait_until
@@ -17,12 +16,6 @@ needs_litestar = pytest.mark.skipif(
     find_spec("litestar") is None, reason="Litestar is not installed"
 )
 needs_nicegui = pytest.mark.skipif(find_spec("nicegui") is None, reason="NiceGUI is not installed")
-
-
-@pytest.fixture(scope="module", params=COLUMNS[-1:])
-def column(request):
-    """One is enough: the hot path has no part in being launched."""
-    return request.param
 
 
 def get(server, path="/"):

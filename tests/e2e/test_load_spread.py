@@ -8,8 +8,6 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.columns import COLUMNS
-
 from .raw_client import RawClient
 from .server_process import LOOPS
 from .waiting import wait_until
@@ -24,12 +22,6 @@ MEAN = CONNECTIONS // WORKERS
 # How far the counts may lie from the mean: on a quiet machine it is a tenth of this.
 MOST = MEAN * 3 // 2
 LEAST = MEAN // 2
-
-
-@pytest.fixture(scope="module", params=COLUMNS[-1:])
-def column(request):
-    """One is enough: accepting has no twin."""
-    return request.param
 
 
 @pytest.fixture(scope="module", params=LOOPS)

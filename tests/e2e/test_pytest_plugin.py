@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import asgiserve
-from tests.columns import COLUMNS, environment_of
+from tests.columns import environment_of
 
 from .waiting import DEADLINE_S
 
@@ -120,7 +120,6 @@ def test_fixture_serves_and_says_what_fails(run_project):
     assert report.count("the site stops") == 3
 
 
-@pytest.mark.parametrize("column", COLUMNS[-1:], indirect=True)
 def test_fixture_serves_in_several_processes(run_project):
     report = run_project("-n", "2", "-k", "several or shared")
     assert outcomes(report)["passed"] == 5, report

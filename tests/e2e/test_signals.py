@@ -9,7 +9,6 @@ import urllib.request
 import pytest
 
 from tests.certificates import Authority
-from tests.columns import COLUMNS
 
 from .waiting import DEADLINE_S, wait_until
 
@@ -17,12 +16,6 @@ if sys.platform == "win32":
     pytest.skip("Windows has no such signals", allow_module_level=True)
 
 REQUESTS = (signal.SIGHUP, signal.SIGUSR1)
-
-
-@pytest.fixture(scope="module", params=COLUMNS[-1:])
-def column(request):
-    """One is enough: the hot path has no part in signals."""
-    return request.param
 
 
 def get(url, context=None):

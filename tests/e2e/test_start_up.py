@@ -8,16 +8,8 @@ import sys
 
 import pytest
 
-from tests.columns import COLUMNS
-
 from .raw_client import RawClient
 from .waiting import wait_until
-
-
-@pytest.fixture(scope="module", params=COLUMNS[-1:])
-def column(request):
-    """One is enough: the hot path has no part in starting."""
-    return request.param
 
 
 @pytest.fixture

@@ -8,8 +8,6 @@ import sys
 
 import pytest
 
-from tests.columns import COLUMNS
-
 from .raw_client import RawClient
 from .waiting import DEADLINE_S
 
@@ -33,12 +31,6 @@ async def app(scope, receive, send):
     time.sleep(60)
 """
 SITE = ("-m", "asgiserve", "asgi_site:app")
-
-
-@pytest.fixture(scope="module", params=COLUMNS[-1:])
-def column(request):
-    """One is enough: the hot path has no part in it."""
-    return request.param
 
 
 class ServiceManager:
