@@ -7,8 +7,6 @@ import socket
 
 import pytest
 
-from tests.columns import COLUMNS
-
 from .raw_client import RawClient
 from .waiting import wait_until
 from .workers import is_alive
@@ -118,12 +116,6 @@ def finish(name):
     time.sleep(0.2)
     (HERE / name).touch()
 """
-
-
-@pytest.fixture(scope="module", params=COLUMNS[-1:])
-def column(request):
-    """One is enough: the hot path has no part in it."""
-    return request.param
 
 
 def ask(server, path):

@@ -6,8 +6,6 @@ import sys
 
 import pytest
 
-from tests.columns import COLUMNS
-
 from .raw_client import RawClient
 from .waiting import wait_until
 
@@ -33,12 +31,6 @@ for fd in range(3):
     os.close(fd)
 os.execv(sys.executable, [sys.executable, "-P", "-c", *sys.argv[1:]])
 """
-
-
-@pytest.fixture(scope="module", params=COLUMNS[-1:])
-def column(request):
-    """One is enough: the hot path has no part in it."""
-    return request.param
 
 
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="no files in memory here")
