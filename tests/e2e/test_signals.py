@@ -78,7 +78,8 @@ def test_hangup_reads_certificates_again(start_server, tmp_path):
 def test_signal_in_the_first_moments_does_not_kill(start_server, number):
     # The command imports this before it knows what it is to serve.
     click = "import time\nprint('importing', flush=True)\nwhile True:\n    time.sleep(0.01)\n"
-    server = start_server("-m", "asgiserve", "asgi_site:app", wait=False, files={"click.py": click})
+    command = ("-m", "asgiserve", "asgi_site:app")
+    server = start_server(*command, wait=False, files={"click.py": click}, is_forked=False)
     server.wait_for_log("importing")
     server.send_signal(number)
     if number not in (signal.SIGTERM, signal.SIGINT):
