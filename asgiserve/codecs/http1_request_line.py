@@ -6,6 +6,7 @@ Narrower than llhttp's: one space between the parts, no fragment, in paths no by
 from __future__ import annotations
 
 import re
+from sys import intern
 from typing import NamedTuple
 
 # The pure column on purpose: this module has no twin, and what it does is rare.
@@ -25,8 +26,9 @@ __all__ = [
 ]
 
 # llhttp's methods for HTTP without CONNECT, which asks for a tunnel, and PRI, which opens HTTP/2.
+# Interned, so that a scope whose template has the same method is not written to.
 METHODS = {
-    name: name.decode("ascii")
+    name: intern(name.decode("ascii"))
     for name in (
         b"DELETE GET HEAD POST PUT OPTIONS TRACE PATCH QUERY LINK UNLINK PURGE"
         b" COPY LOCK MKCOL MOVE PROPFIND PROPPATCH SEARCH UNLOCK BIND REBIND UNBIND ACL"
