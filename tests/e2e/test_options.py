@@ -162,7 +162,7 @@ def test_access_line_tells_client_request_status_size_and_time(start):
 
 def test_access_line_cannot_be_forged(start):
     server = start()
-    forged = '/x%0d%0aINFO:%20forged?"%20200%20\\x1b[31m\\'
+    forged = "/x%0d%0aINFO:%20forged?'%20200%20\\x1b[31m\\"
     get(server, forged)
     with RawClient(server.address) as raw:  # a byte that is no text
         raw.send(b"GET /y\xff\xfe HTTP/1.1\r\nhost: e2e\r\n\r\n")

@@ -97,7 +97,7 @@ def test_endless_answers_are_told_after_half_the_grace_period(start, connect):
     assert stream.read_to_end()[-5:] != b"0\r\n\r\n"
     assert time.monotonic() - begin > 0.9
     assert server.exit_status() == 0
-    assert time.monotonic() - begin < 1.9, "nobody had to be cancelled"
+    assert "Cancelling" not in server.log()
     assert "stream: OSError from send: ClientDisconnected" in server.log()
     assert "long poll got http.disconnect" in server.log()
     assert "app: lifespan shutdown" in server.log()
