@@ -1,5 +1,6 @@
 # cython: language_level=3, freethreading_compatible=True
 
+cimport cython
 from cpython.object cimport PyObject
 
 
@@ -33,7 +34,7 @@ cdef class Cycle:
     cpdef object tell_disconnect(self)
     cpdef object check_connected(self)
     cpdef object wake(self)
-    cdef int _wake(self) except -1
+    cdef int _wake_all(self) except -1
     cdef EventWait _begin_wait(self)
 
     cpdef dict take_event(self)
@@ -47,29 +48,31 @@ cdef class Cycle:
     cpdef object on_task_done(self, task)
     cpdef object on_app_done(self, exc)
 
+    cdef inline int _wake(self) except -1:
+        return 0 if self._wait is None else self._wake_all()
+
 
 cdef class Pending:
     cdef Cycle _cycle
-
-    cdef bint is_suspended(self)
-    cdef Cycle _begin(self)
-
-
-cdef class PendingSend(Pending):
     cdef object _message
     cdef object _wait
 
-    cdef int _send(self) except -1
+    cdef Cycle _begin(self)
 
 
+@cython.final
+cdef class PendingSend(Pending):
+    cdef bint _has_sent(self) except -1
+
+
+@cython.final
 cdef class AppCall:
     cdef object _coroutine
     cdef bint _has_returned
 
 
+@cython.final
 cdef class PendingEvent(Pending):
-    cdef EventWait _wait
-
     cdef dict _take_event(self)
 
 

@@ -32,7 +32,6 @@ ctypedef object (*descrgetfunc)(object, object, object)
 ctypedef PyObject* (*iternextfunc)(PyObject*) except? NULL
 
 
-
 cdef extern from *:
     """
     static int stay_raised(void) { return -1; }
@@ -193,15 +192,14 @@ cdef class Cycle:
             self._spare_wait = wait
             wait.end_now()
 
-    cdef int _wake(self) except -1:
+    cdef int _wake_all(self) except -1:
         cdef EventWait wait = self._wait
         cdef list waits = self._more_waits
-        if wait is not None:
-            self._wait = self._more_waits = None
-            wait.end_soon(self._tasks._done)
-            if waits is not None:
-                for wait in waits:
-                    wait.end_soon(self._tasks._done)
+        self._wait = self._more_waits = None
+        wait.end_soon(self._tasks._done)
+        if waits is not None:
+            for wait in waits:
+                wait.end_soon(self._tasks._done)
         return 0
 
     cdef EventWait _begin_wait(self):
@@ -269,11 +267,13 @@ cdef class Cycle:
         raise NotImplementedError
 
 
+@cython.freelist(8)
 cdef class Pending:
     """A coroutine, as far as asyncio, anyio and ``inspect`` can tell, that has no frame.
 
     A native one costs a frame for each message, and where it has to wait, 5,000 instructions more
     for each message of a WebSocket. It belongs to the event loop's thread from its first step on.
+    The subclasses have no fields of their own, so that the free list serves them too.
     """
 
     cr_await = None
@@ -289,11 +289,11 @@ cdef class Pending:
 
     @property
     def cr_suspended(self):
-        return self.is_suspended()
+        return self._wait is not None
 
     @property
     def cr_state(self):
-        if self.is_suspended():
+        if self._wait is not None:
             return inspect.CORO_SUSPENDED
         return inspect.CORO_CREATED if self._cycle is not None else inspect.CORO_CLOSED
 
@@ -306,9 +306,6 @@ cdef class Pending:
     def send(self, value):
         return self.__next__()
 
-    cdef bint is_suspended(self):
-        raise NotImplementedError
-
     cdef Cycle _begin(self):
         """The cycle; there is one until the end."""
         if self._cycle is None:
@@ -316,7 +313,7 @@ cdef class Pending:
         return self._cycle
 
 
-@cython.freelist(8)
+@cython.final
 cdef class PendingEvent(Pending):
     """What ``receive`` returns: its result is the next event of a cycle."""
 
@@ -347,9 +344,6 @@ cdef class PendingEvent(Pending):
             self._wait = None
             cycle._wake()
 
-    cdef bint is_suspended(self):
-        return self._wait is not None
-
     cdef dict _take_event(self):
         """The event; None while there is none, and ``_wait`` says when to ask again."""
         cdef Cycle cycle = self._begin()
@@ -367,7 +361,7 @@ cdef class PendingEvent(Pending):
         return None
 
 
-@cython.freelist(8)
+@cython.final
 cdef class PendingSend(Pending):
     """What ``send`` returns: its first step takes the message."""
 
@@ -406,24 +400,23 @@ cdef class PendingSend(Pending):
         if wait is not None:
             wait.close()
 
-    cdef bint is_suspended(self):
-        return self._wait is not None
-
-    cdef int _send(self) except -1:
-        """Take the message; after this ``_wait`` is what there is to wait for."""
+    cdef bint _has_sent(self) except -1:
+        """Take the message; if this is not all there is to do, ``_wait`` is what to wait for."""
         cdef Cycle cycle = self._begin()
-        message, self._message = self._message, None
         if cycle.must_wait() and not cycle.is_over():
-            self._wait = send_later(cycle, message)
-            return 0
+            self._wait = send_later(cycle, self._message)
+            return False
+        # One that fails has ended as well.
         self._cycle = None
-        cycle.handle(message)
+        cycle.handle(self._message)
         if cycle.must_wait():
             self._cycle = cycle
             self._wait = wait_writable(cycle)
-        return 0
+            return False
+        return True
 
 
+@cython.final
 @cython.freelist(8)
 cdef class AppCall:
     """The coroutine of an application as its task sees it: ``contain`` says what it is for.
@@ -557,10 +550,8 @@ cdef PyObject* send_or_suspend(PyObject* self) except? NULL:
     """
     cdef PendingSend pending = <PendingSend>self
     cdef PyObject* result = NULL
-    if pending._wait is None:
-        pending._send()
-        if pending._wait is None:
-            return NULL
+    if pending._wait is None and pending._has_sent():
+        return NULL
     if PyIter_Send(<PyObject*>pending._wait, <PyObject*>None, &result) == PYGEN_NEXT:
         return result
     # Its result is None.

@@ -1,5 +1,8 @@
 # cython: language_level=3, freethreading_compatible=True
 
+cdef enum:
+    TURN_BYTES = 262_144
+
 
 cdef class ReadGate:
     cdef readonly bint is_open
@@ -62,3 +65,7 @@ cdef class WriteGate:
     cpdef long long count_taken_bytes(self) except -1
     cpdef bint has_lingered(self, int max_ticks) except -1
     cdef long long _count_unsent_bytes(self) except -1
+
+    cdef inline bint is_full(self) noexcept:
+        """What ``must_wait`` says, for C: 100 instructions less for a request."""
+        return not self.is_open or self._turn_bytes > TURN_BYTES

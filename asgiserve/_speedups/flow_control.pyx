@@ -38,7 +38,6 @@ cdef int SAMPLE_WRITES = 64
 cdef Py_ssize_t HELD_BYTES = 16384
 cdef double HELD_S = 0.001
 
-cdef long long TURN_BYTES = 262_144
 cdef long long WRITE_COST_BYTES = 1024
 
 # No file descriptor yet: nothing was sent; something was, so that it pays to ask for it.
@@ -155,7 +154,8 @@ cdef class WriteGate:
                 self._batch.add(self)
             self._held += data
             return 0
-        self.flush()
+        if self._held:
+            self.flush()
         self.is_torn = self._transport_is_closing()
         if self.is_torn:
             return 0
@@ -261,7 +261,7 @@ cdef class WriteGate:
 
     cpdef bint must_wait(self) noexcept:
         """Whether the one who writes has to wait: for the peer, or for the turn of others."""
-        return not self.is_open or self._turn_bytes > TURN_BYTES
+        return self.is_full()
 
     cpdef object waiters(self):
         """The tasks that wait until they need not any more."""

@@ -14,6 +14,9 @@ cdef class Http1Connection(Http1Ends):
     cdef object _handshake
     cdef long long _received_bytes
 
+    cdef int _open(self, transport) except -1
+    cdef int _count_tick(self) except -1
+    cdef int _refuse_safely(self, error) except -1
     cdef int _on_read_timeout(self) except -1
     cdef int _tell_end_of_input(self) except -1
     cdef int _after_feed(self) except -1

@@ -16,6 +16,7 @@ from asgiserve.connection.addresses import address_pair, address_text, local_add
 from asgiserve.connection.app_errors import (
     is_disconnect,
     log_app_error,
+    log_internal_error,
     log_no_answer,
     log_short_body,
 )
@@ -43,6 +44,13 @@ cdef class Http1Connection(Http1Ends):
 
     def connection_made(self, transport):
         """Note the addresses and give the client its time for a first head."""
+        self._transport = transport
+        try:
+            self._open(transport)
+        except Exception as exc:
+            self.break_off(exc)
+
+    cdef int _open(self, transport) except -1:
         cdef WorkerContext worker = self.worker
         addresses = self._addresses
         if addresses is None:
@@ -51,7 +59,6 @@ cdef class Http1Connection(Http1Ends):
         else:
             client, server = addresses.client, addresses.server
         self.client_text = address_text(client, server)
-        self._transport = transport
         self._read_gate = ReadGate(transport)
         self.write_gate.attach(transport)
         is_tls = transport.get_extra_info("sslcontext") is not None
@@ -66,6 +73,7 @@ cdef class Http1Connection(Http1Ends):
         )
         worker.connections.add(self)
         self._enter(Phase.NEW)
+        return 0
 
     def data_received(self, bytes data):
         """Parse *data*; requests that become complete are served from within."""
@@ -75,10 +83,11 @@ cdef class Http1Connection(Http1Ends):
             return
         try:
             self._parser.feed(data)
-        except HttpRequestError as exc:
-            self._refuse(exc)
-        else:
             self._after_feed()
+        except HttpRequestError as exc:
+            self._refuse_safely(exc)
+        except Exception as exc:
+            self.break_off(exc)
 
     def eof_received(self):
         """The client has ended its side; it may still read, so what it asked for is answered."""
@@ -104,12 +113,14 @@ cdef class Http1Connection(Http1Ends):
         self._cycle = None
         if cycle is not None:
             cycle.disconnect()
-            cycle.log_access()
             if self.worker.request_queue is not None:
                 self.worker.request_queue.discard(self)
         self.write_gate.open()
         # Parser and connection hold each other; without this only the garbage collector ends it.
         self._parser.detach()
+        # Last: it may fail, in what a program has set up for its logs.
+        if cycle is not None:
+            cycle.log_access()
 
     def pause_writing(self):
         """The peer reads too slowly: ``send`` waits, and no further request is begun."""
@@ -117,7 +128,10 @@ cdef class Http1Connection(Http1Ends):
 
     def resume_writing(self):
         """The peer has read on."""
-        self.write_gate.resume()
+        try:
+            self.write_gate.resume()
+        except Exception as exc:
+            self.break_off(exc)
         if self._phase == Phase.IDLE:
             self._enter(Phase.IDLE)
             self._resume_parsing()
@@ -229,6 +243,11 @@ cdef class Http1Connection(Http1Ends):
         else:
             self._answer(HttpRequestError("the application failed to answer", status=500))
 
+    cpdef object break_off(self, exc):
+        """Log *exc*, which nobody expected, and close at once: no state can be relied on."""
+        log_internal_error(exc, self.client_text)
+        self.abort()
+
     # What the server calls.
 
     def current_cycle(self):
@@ -276,28 +295,41 @@ cdef class Http1Connection(Http1Ends):
 
     def on_tick(self):
         """One tick of the worker's timer has passed."""
-        if self._read_ticks:
-            self._read_ticks -= 1
-            if not self._read_ticks:
-                self._on_read_timeout()
-        if self._phase == Phase.CLOSED or not self.write_gate.is_open:
-            self._watch_writing()
+        try:
+            self._count_tick()
+        except Exception as exc:
+            self.break_off(exc)
 
     # QueuedConnection
 
     def on_admitted(self):
         """The request has waited for its turn, which has come."""
         cdef Http1Cycle cycle = self._cycle
-        if cycle is not None and self._handshake is not None and self._is_eof:
-            self._close()
-        elif cycle is not None:
-            self._begin(cycle)
+        # Called at the end of another connection's request, which must not fail with this one.
+        try:
+            if cycle is not None and self._handshake is not None and self._is_eof:
+                self._close()
+            elif cycle is not None:
+                self._begin(cycle)
+        except Exception as exc:
+            self.break_off(exc)
 
     def on_queue_timeout(self):
         """The request has waited too long for its turn."""
-        self._refuse(shed("the server has been at its limit of concurrent requests for too long"))
+        self._refuse_safely(
+            shed("the server has been at its limit of concurrent requests for too long")
+        )
 
     # Time-outs.
+
+    cdef int _count_tick(self) except -1:
+        if self._read_ticks:
+            self._read_ticks -= 1
+            if not self._read_ticks:
+                self._on_read_timeout()
+        if self._phase == Phase.CLOSED or not self.write_gate.is_open:
+            self._watch_writing()
+        return 0
 
     cdef int _on_read_timeout(self) except -1:
         if self._phase == Phase.HEAD:
@@ -317,6 +349,14 @@ cdef class Http1Connection(Http1Ends):
     cdef int _tell_end_of_input(self) except -1:
         if self._cycle is not None:
             self._cycle.tell_disconnect()
+        return 0
+
+    cdef int _refuse_safely(self, error) except -1:
+        """Refuse what the loop has brought, so that no error gets back to it."""
+        try:
+            self._refuse(error)
+        except Exception as exc:
+            self.break_off(exc)
         return 0
 
     # Serving.
@@ -411,12 +451,13 @@ cdef class Http1Connection(Http1Ends):
             return
         try:
             self._parser.resume()
+            self._after_feed()
+            if self._is_eof and not self._parser.count_buffered():
+                self._close_unless_serving()
         except HttpRequestError as exc:
-            self._refuse(exc)
-            return
-        self._after_feed()
-        if self._is_eof and not self._parser.count_buffered():
-            self._close_unless_serving()
+            self._refuse_safely(exc)
+        except Exception as exc:
+            self.break_off(exc)
 
     cdef int _close_unless_serving(self) except -1:
         if self._phase == Phase.IDLE or self._phase == Phase.HEAD:

@@ -18,6 +18,7 @@ cdef class CycleOwner(RequestSink):
     cpdef bint has_long_rest(self, Http1Cycle cycle) except -1
     cpdef object on_response_end(self, Http1Cycle cycle)
     cpdef object on_app_done(self, Http1Cycle cycle, exc)
+    cpdef object break_off(self, exc)
 
 
 cdef class Http1Cycle(HttpCycle):

@@ -43,6 +43,10 @@ cdef class CycleOwner(RequestSink):
         """The application has ended, with an error if *exc* is not None."""
         raise NotImplementedError
 
+    cpdef object break_off(self, exc):
+        """Something has failed with *exc* that may not fail: abort the connection."""
+        raise NotImplementedError
+
 
 cdef class Http1Cycle(HttpCycle):
     """One request and its response on the wire of *owner*."""
@@ -138,7 +142,7 @@ cdef class Http1Cycle(HttpCycle):
         return self._owner.framer.ends_with_trailers()
 
     cpdef bint must_wait(self) except -1:
-        return self._owner.write_gate.must_wait()
+        return self._owner.write_gate.is_full()
 
     cpdef object write_waiters(self):
         return self._owner.write_gate.waiters()
@@ -160,7 +164,10 @@ cdef class Http1Cycle(HttpCycle):
     cpdef object on_task_done(self, task):
         if self.task is not None:
             self._owner.worker.tasks.discard(task)
-        HttpCycle.on_task_done(self, task)
+        try:
+            HttpCycle.on_task_done(self, task)
+        except Exception as exc:
+            self._owner.break_off(exc)
 
     cpdef object on_app_done(self, exc):
         self._owner.on_app_done(self, exc)

@@ -2,6 +2,7 @@
 """Accelerated twin of ``asgi/http_cycle.py``: the state machine of ASGI HTTP 2.5."""
 
 from cpython.bytes cimport PyBytes_CheckExact
+from cpython.dict cimport PyDict_CheckExact
 
 from asgiserve._speedups.cycle cimport Cycle, as_bytes, as_dict, take_kind, take_status
 
@@ -57,7 +58,8 @@ cdef class HttpCycle(Cycle):
 
     cpdef object handle(self, message):
         cdef CycleState state = self._state
-        message = as_dict(message)
+        if not PyDict_CheckExact(message):
+            message = as_dict(message)
         kind = take_kind(message)
         if state == CycleState.COMPLETE:
             # "any further messages on the channel will be ignored", says ASGI HTTP of what follows

@@ -23,6 +23,9 @@ cdef class WsConnection(WsOwner):
     cdef ReadGate _read_gate
     cdef MessageReader _reader
     cdef long long _reads
+    cdef int _count_tick(self) except -1
+    cdef int _read_on(self) except -1
+    cdef int _fail_safely(self, error) except -1
     cdef int _ticks
     cdef object _transport
 

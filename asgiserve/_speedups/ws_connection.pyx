@@ -14,7 +14,12 @@ import os
 
 from asgiserve._speedups.context import to_ticks
 from asgiserve.codecs.ws_deflate import Inflater
-from asgiserve.connection.app_errors import is_disconnect, log_app_error, log_no_answer
+from asgiserve.connection.app_errors import (
+    is_disconnect,
+    log_app_error,
+    log_internal_error,
+    log_no_answer,
+)
 from asgiserve.connection.reset import reset
 from asgiserve.errors import WebSocketError
 
@@ -76,10 +81,12 @@ cdef class WsConnection(WsOwner):
             return
         try:
             self._reader.feed(data)
+            self._wake_app()
+            self._update_read_gate()
         except WebSocketError as exc:
-            self._fail_soon(exc)
-        self._wake_app()
-        self._update_read_gate()
+            self._fail_safely(exc)
+        except Exception as exc:
+            self.break_off(exc)
 
     def eof_received(self):
         """The peer has ended its side, without which there is no WebSocket."""
@@ -160,11 +167,13 @@ cdef class WsConnection(WsOwner):
     cpdef object on_event_taken(self):
         """The application has taken an event: read on when half of the queue is free."""
         cdef WsWireCycle cycle = self._cycle
+        cdef WorkerContext worker = self.worker
         if (
             self._phase == WsPhase.OPEN
             and not self._is_reading
             and cycle is not None
-            and cycle.count_messages() <= self.worker.ws_max_queue // 2
+            and cycle.count_messages() <= worker.ws_max_queue // 2
+            and cycle.queued_bytes <= worker.ws_max_size // 2
         ):
             self._resume_reading()
 
@@ -195,6 +204,11 @@ cdef class WsConnection(WsOwner):
             if exc is None:
                 log_no_answer(cycle.head, cycle.state == WsState.DENIAL_STREAMING)
             self._end_handshake(500, "the application failed to answer")
+
+    cpdef object break_off(self, exc):
+        """Log *exc*, which nobody expected, and close at once: no state can be relied on."""
+        log_internal_error(exc, self.client_text)
+        self.abort()
 
     # What the server calls.
 
@@ -241,6 +255,14 @@ cdef class WsConnection(WsOwner):
 
     def on_tick(self):
         """One tick of the worker's timer has passed."""
+        try:
+            self._count_tick()
+        except Exception as exc:
+            self.break_off(exc)
+
+    # Time-outs.
+
+    cdef int _count_tick(self) except -1:
         if self._cycle is not None:
             self._cycle.on_tick()
         # While nothing is read, no pong can be seen.
@@ -250,8 +272,7 @@ cdef class WsConnection(WsOwner):
                 self._on_timeout()
         if self._phase >= WsPhase.LINGER or not self.write_gate.is_open:
             self._watch_writing()
-
-    # Time-outs.
+        return 0
 
     cdef int _on_timeout(self) except -1:
         error = self._failure
@@ -289,6 +310,12 @@ cdef class WsConnection(WsOwner):
     def _resume_reading(self):
         if self._phase != WsPhase.OPEN and self._phase != WsPhase.CLOSING:
             return
+        try:
+            self._read_on()
+        except Exception as exc:
+            self.break_off(exc)
+
+    cdef int _read_on(self) except -1:
         self._is_reading = True
         try:
             self._reader.resume()
@@ -299,6 +326,7 @@ cdef class WsConnection(WsOwner):
         # Only now: an application that has just accepted is not cut short.
         if self._phase == WsPhase.OPEN and self.worker.is_draining:
             self._begin_close(SERVICE_RESTART)
+        return 0
 
     cdef int _wake_app(self) except -1:
         # After the reader is done: the application may go on within, and close the WebSocket.
@@ -339,6 +367,16 @@ cdef class WsConnection(WsOwner):
             self._ticks = FAILURE_TICKS
         else:
             self._fail(error.code, error.reason)
+        return 0
+
+    cdef int _fail_safely(self, error) except -1:
+        """Fail for what the loop has brought, so that no error gets back to it."""
+        try:
+            self._fail_soon(error)
+            self._wake_app()
+            self._update_read_gate()
+        except Exception as exc:
+            self.break_off(exc)
         return 0
 
     cdef int _fail(self, int code, str reason) except -1:

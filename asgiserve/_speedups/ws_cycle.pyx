@@ -2,9 +2,9 @@
 """Accelerated twin of ``asgi/ws_cycle.py``: the state machine of ASGI WebSocket 2.5."""
 
 from cpython.bytes cimport PyBytes_CheckExact
-from cpython.dict cimport PyDict_GetItemWithError
+from cpython.dict cimport PyDict_CheckExact, PyDict_GetItemWithError
 from cpython.object cimport PyObject
-from cpython.unicode cimport PyUnicode_CheckExact
+from cpython.unicode cimport PyUnicode_CheckExact, PyUnicode_GET_LENGTH, PyUnicode_KIND
 
 from asgiserve._speedups.cycle cimport Cycle, as_bytes, as_dict, as_text, take_kind, take_status
 from asgiserve._speedups.ws_frames cimport is_close_code
@@ -22,6 +22,11 @@ cdef dict EXPECTED = {
 
 cdef int NORMAL_CLOSURE = 1000
 
+# What a message takes beside its contents: its event, which is a dict, and its place in the queue.
+cdef Py_ssize_t EVENT_BYTES = 256
+# What precedes the contents of a str or of bytes, roughly.
+cdef Py_ssize_t HEADER_BYTES = 56
+
 
 cdef class WsCycle(Cycle):
     """One WebSocket."""
@@ -34,7 +39,7 @@ cdef class WsCycle(Cycle):
 
     cpdef object add_message(self, message):
         """Queue a message for ``receive``; ``wake`` tells it."""
-        self.queued_bytes += len(message)
+        self.queued_bytes += count_bytes(message)
         if PyUnicode_CheckExact(message):
             self._events.append({"type": "websocket.receive", "text": message})
         else:
@@ -59,7 +64,12 @@ cdef class WsCycle(Cycle):
         if not self._events:
             return self._disconnect_event
         cdef dict event = self._events.pop(0)
-        self.queued_bytes -= count_bytes(event)
+        message = value_of(event, "text")
+        if message is None:
+            message = value_of(event, "bytes")
+        # None: the first event has none.
+        if message is not None:
+            self.queued_bytes -= count_bytes(message)
         self.on_event_taken()
         return event
 
@@ -68,7 +78,8 @@ cdef class WsCycle(Cycle):
 
     cpdef object handle(self, message):
         cdef WsState state = self.state
-        message = as_dict(message)
+        if not PyDict_CheckExact(message):
+            message = as_dict(message)
         kind = take_kind(message)
         if state == WsState.CLOSED:
             raise ClientDisconnected(f"{kind!r} was sent after the end of the WebSocket")
@@ -157,9 +168,11 @@ cdef class WsCycle(Cycle):
         raise NotImplementedError
 
 
-cdef Py_ssize_t count_bytes(dict event) except -1:
-    """The size of a message in an event, characters of text for bytes."""
-    return len(value_of(event, "text") or value_of(event, "bytes") or b"")
+cdef Py_ssize_t count_bytes(message) except -1:
+    """What *message* takes in memory while it waits: of a str, up to four bytes a character."""
+    if PyUnicode_CheckExact(message):
+        return EVENT_BYTES + HEADER_BYTES + PyUnicode_GET_LENGTH(message) * PyUnicode_KIND(message)
+    return EVENT_BYTES + HEADER_BYTES + len(message)
 
 
 cdef object take_data(dict message):

@@ -19,6 +19,7 @@ cdef class WsOwner(MessageSink):
     cpdef object on_close_sent(self)
     cpdef object on_denied(self)
     cpdef object on_app_done(self, WsWireCycle cycle, exc)
+    cpdef object break_off(self, exc)
 
 
 cdef class WsWireCycle(WsCycle):

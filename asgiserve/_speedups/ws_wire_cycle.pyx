@@ -63,6 +63,10 @@ cdef class WsOwner(MessageSink):
         """The application has ended, with an error if *exc* is not None."""
         raise NotImplementedError
 
+    cpdef object break_off(self, exc):
+        """Something has failed with *exc* that may not fail: abort the connection."""
+        raise NotImplementedError
+
 
 cdef class WsWireCycle(WsCycle):
     """One WebSocket on the wire of *owner*, begun by the request *head*."""
@@ -165,7 +169,7 @@ cdef class WsWireCycle(WsCycle):
             owner.on_denied()
 
     cpdef bint must_wait(self) except -1:
-        return self._owner.write_gate.must_wait()
+        return self._owner.write_gate.is_full()
 
     cpdef object write_waiters(self):
         return self._owner.write_gate.waiters()
@@ -182,7 +186,10 @@ cdef class WsWireCycle(WsCycle):
     cpdef object on_task_done(self, task):
         if self.task is not None:
             self._owner.worker.tasks.discard(task)
-        WsCycle.on_task_done(self, task)
+        try:
+            WsCycle.on_task_done(self, task)
+        except Exception as exc:
+            self._owner.break_off(exc)
 
     cpdef object on_app_done(self, exc):
         self._owner.on_app_done(self, exc)

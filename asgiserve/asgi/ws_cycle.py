@@ -6,6 +6,7 @@ It exists once for every version of HTTP. What goes on the wire is the business 
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from enum import IntEnum
 from typing import Any
@@ -39,6 +40,9 @@ EXPECTED = {
 
 NORMAL_CLOSURE = 1000
 
+# What a message takes beside its contents: its event, which is a dict, and its place in the queue.
+EVENT_BYTES = 256
+
 
 class WsCycle(Cycle):
     """One WebSocket; see ASGI WebSocket 2.5.
@@ -48,7 +52,7 @@ class WsCycle(Cycle):
 
     Attributes:
         state: how far the application has come.
-        queued_bytes: the size of the messages that wait for the application.
+        queued_bytes: what the messages that wait for the application take in memory.
     """
 
     __slots__ = ("_disconnect_event", "_events", "queued_bytes", "state")
@@ -65,7 +69,7 @@ class WsCycle(Cycle):
     def add_message(self, message: str | bytes) -> None:
         """Queue a message for ``receive``; ``wake`` tells it."""
         key = "text" if type(message) is str else "bytes"
-        self.queued_bytes += len(message)
+        self.queued_bytes += count_bytes(message)
         self._events.append({"type": "websocket.receive", key: message})
 
     def end(self, code: int, reason: str) -> None:
@@ -83,7 +87,9 @@ class WsCycle(Cycle):
     def take_event(self) -> dict[str, Any] | None:
         if self._events:
             event = self._events.popleft()
-            self.queued_bytes -= count_bytes(event)
+            if event["type"] == "websocket.receive":
+                text = event.get("text")
+                self.queued_bytes -= count_bytes(event["bytes"] if text is None else text)
             self.on_event_taken()
             return event
         return self._disconnect_event
@@ -181,9 +187,17 @@ class WsCycle(Cycle):
         raise NotImplementedError
 
 
-def count_bytes(event: dict[str, Any]) -> int:
-    """The size of a message in an event, characters of text for bytes."""
-    return len(event.get("text") or event.get("bytes") or b"")
+def count_bytes(message: str | bytes) -> int:
+    """What *message* takes in memory while it waits: of a str, up to four bytes a character."""
+    return EVENT_BYTES + sizeof(message)
+
+
+def guess_size(message: str | bytes) -> int:
+    """At most what *message* takes; PyPy cannot tell."""
+    return len(message) * (4 if isinstance(message, str) and not message.isascii() else 1)
+
+
+sizeof = sys.getsizeof if sys.implementation.name == "cpython" else guess_size
 
 
 def take_data(message: dict[str, Any]) -> str | bytes:

@@ -1,4 +1,4 @@
-"""What is logged when an application fails; the end of a client is no failure."""
+"""What is logged when an application or a connection fails; a client that leaves is no failure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from typing import Any
 
 from asgiserve.errors import ClientDisconnected
 
-__all__ = ["is_disconnect", "log_app_error", "log_no_answer", "log_short_body"]
+__all__ = [
+    "is_disconnect",
+    "log_app_error",
+    "log_internal_error",
+    "log_no_answer",
+    "log_short_body",
+]
 
 logger = logging.getLogger("asgiserve.error")
 
@@ -24,6 +30,11 @@ def log_app_error(exc: BaseException, head: Any) -> None:
         logger.warning("application was cancelled, serving %s", request_line(head))
         return
     logger.error("exception in ASGI application, serving %s", request_line(head), exc_info=exc)
+
+
+def log_internal_error(exc: Exception, client_text: str) -> None:
+    """Log that the connection of *client_text* is aborted because of *exc*, a bug of the server."""
+    logger.error("%s - internal error, connection aborted", client_text, exc_info=exc)
 
 
 def log_no_answer(head: Any, is_started: bool) -> None:

@@ -21,6 +21,7 @@ from asgiserve.connection.addresses import (
 from asgiserve.connection.app_errors import (
     is_disconnect,
     log_app_error,
+    log_internal_error,
     log_no_answer,
     log_short_body,
 )
@@ -75,6 +76,13 @@ class Http1Connection(Http1Ends, asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note the addresses and give the client its time for a first head."""
+        self._transport = transport
+        try:
+            self._open(transport)
+        except Exception as exc:  # noqa: BLE001 - it is logged
+            self.break_off(exc)
+
+    def _open(self, transport: asyncio.BaseTransport) -> None:
         worker = self.worker
         addresses = self._addresses
         if addresses is None:
@@ -83,7 +91,6 @@ class Http1Connection(Http1Ends, asyncio.Protocol):
         else:
             client, server = addresses.client, addresses.server
         self.client_text = address_text(client, server)
-        self._transport = transport
         self._read_gate = ReadGate(transport)
         self.write_gate.attach(transport)
         is_tls = transport.get_extra_info("sslcontext") is not None
@@ -107,10 +114,11 @@ class Http1Connection(Http1Ends, asyncio.Protocol):
             return
         try:
             self._parser.feed(data)
-        except HttpRequestError as exc:
-            self._refuse(exc)
-        else:
             self._after_feed()
+        except HttpRequestError as exc:
+            self._refuse_safely(exc)
+        except Exception as exc:  # noqa: BLE001 - it is logged
+            self.break_off(exc)
 
     def eof_received(self) -> bool:
         """The client has ended its side; it may still read, so what it asked for is answered.
@@ -139,12 +147,14 @@ class Http1Connection(Http1Ends, asyncio.Protocol):
         cycle, self._cycle = self._cycle, None
         if cycle is not None:
             cycle.disconnect()
-            cycle.log_access()
             if self.worker.request_queue is not None:
                 self.worker.request_queue.discard(self)
         self.write_gate.open()
         # Parser and connection hold each other; without this only the garbage collector ends it.
         self._parser.detach()
+        # Last: it may fail, in what a program has set up for its logs.
+        if cycle is not None:
+            cycle.log_access()
 
     def pause_writing(self) -> None:
         """The peer reads too slowly: ``send`` waits, and no further request is begun."""
@@ -152,7 +162,10 @@ class Http1Connection(Http1Ends, asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """The peer has read on."""
-        self.write_gate.resume()
+        try:
+            self.write_gate.resume()
+        except Exception as exc:  # noqa: BLE001 - it is logged
+            self.break_off(exc)
         if self._phase is Phase.IDLE:
             self._enter(Phase.IDLE)
             self._resume_parsing()
@@ -263,6 +276,11 @@ class Http1Connection(Http1Ends, asyncio.Protocol):
         else:
             self._answer(HttpRequestError("the application failed to answer", status=500))
 
+    def break_off(self, exc: Exception) -> None:
+        """Log *exc*, which nobody expected, and close at once: no state can be relied on."""
+        log_internal_error(exc, self.client_text)
+        self.abort()
+
     # What the server calls.
 
     def current_cycle(self) -> Http1Cycle | None:
@@ -313,28 +331,40 @@ class Http1Connection(Http1Ends, asyncio.Protocol):
 
     def on_tick(self) -> None:
         """One tick of the worker's timer has passed."""
-        if self._read_ticks:
-            self._read_ticks -= 1
-            if not self._read_ticks:
-                self._on_read_timeout()
-        if self._phase is Phase.CLOSED or not self.write_gate.is_open:
-            self._watch_writing()
+        try:
+            self._count_tick()
+        except Exception as exc:  # noqa: BLE001 - it is logged
+            self.break_off(exc)
 
     # QueuedConnection
 
     def on_admitted(self) -> None:
         """The request has waited for its turn, which has come."""
         cycle = self._cycle
-        if cycle is not None and self._handshake is not None and self._is_eof:
-            self._close()
-        elif cycle is not None:
-            self._begin(cycle)
+        # Called at the end of another connection's request, which must not fail with this one.
+        try:
+            if cycle is not None and self._handshake is not None and self._is_eof:
+                self._close()
+            elif cycle is not None:
+                self._begin(cycle)
+        except Exception as exc:  # noqa: BLE001 - it is logged
+            self.break_off(exc)
 
     def on_queue_timeout(self) -> None:
         """The request has waited too long for its turn."""
-        self._refuse(shed("the server has been at its limit of concurrent requests for too long"))
+        self._refuse_safely(
+            shed("the server has been at its limit of concurrent requests for too long")
+        )
 
     # Time-outs.
+
+    def _count_tick(self) -> None:
+        if self._read_ticks:
+            self._read_ticks -= 1
+            if not self._read_ticks:
+                self._on_read_timeout()
+        if self._phase is Phase.CLOSED or not self.write_gate.is_open:
+            self._watch_writing()
 
     def _on_read_timeout(self) -> None:
         if self._phase is Phase.HEAD:
@@ -353,6 +383,13 @@ class Http1Connection(Http1Ends, asyncio.Protocol):
     def _tell_end_of_input(self) -> None:
         if self._cycle is not None:
             self._cycle.tell_disconnect()
+
+    def _refuse_safely(self, error: HttpRequestError) -> None:
+        """Refuse what the loop has brought, so that no error gets back to it."""
+        try:
+            self._refuse(error)
+        except Exception as exc:  # noqa: BLE001 - it is logged
+            self.break_off(exc)
 
     # Serving.
 
@@ -442,12 +479,13 @@ class Http1Connection(Http1Ends, asyncio.Protocol):
             return
         try:
             self._parser.resume()
+            self._after_feed()
+            if self._is_eof and not self._parser.buffered:
+                self._close_unless_serving()
         except HttpRequestError as exc:
-            self._refuse(exc)
-            return
-        self._after_feed()
-        if self._is_eof and not self._parser.buffered:
-            self._close_unless_serving()
+            self._refuse_safely(exc)
+        except Exception as exc:  # noqa: BLE001 - it is logged
+            self.break_off(exc)
 
     def _close_unless_serving(self) -> None:
         if self._phase is Phase.IDLE or self._phase is Phase.HEAD:

@@ -56,6 +56,10 @@ class CycleOwner(RequestSink):
         """The application has ended, with an error if *exc* is not None."""
         raise NotImplementedError
 
+    def break_off(self, exc: Exception) -> None:
+        """Something has failed with *exc* that may not fail: abort the connection."""
+        raise NotImplementedError
+
 
 class Http1Cycle(HttpCycle):
     """One request and its response on the wire of *owner*."""
@@ -177,7 +181,10 @@ class Http1Cycle(HttpCycle):
     def on_task_done(self, task: asyncio.Task[Any]) -> None:
         if self.task is not None:
             self._owner.worker.tasks.discard(task)
-        super().on_task_done(task)
+        try:
+            super().on_task_done(task)
+        except Exception as exc:  # noqa: BLE001 - it is logged
+            self._owner.break_off(exc)
 
     def on_app_done(self, exc: BaseException | None) -> None:
         self._owner.on_app_done(self, exc)

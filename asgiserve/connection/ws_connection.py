@@ -17,7 +17,12 @@ from asgiserve.asgi.ws_cycle import WsState
 from asgiserve.codecs.ws_deflate import Inflater
 from asgiserve.codecs.ws_frames import Opcode, frame_close, frame_control
 from asgiserve.codecs.ws_messages import MessageReader
-from asgiserve.connection.app_errors import is_disconnect, log_app_error, log_no_answer
+from asgiserve.connection.app_errors import (
+    is_disconnect,
+    log_app_error,
+    log_internal_error,
+    log_no_answer,
+)
 from asgiserve.connection.context import to_ticks
 from asgiserve.connection.reset import reset
 from asgiserve.connection.ws_wire_cycle import WsOwner, WsWireCycle
@@ -136,10 +141,12 @@ class WsConnection(WsOwner, asyncio.Protocol):
             return
         try:
             self._reader.feed(data)
+            self._wake_app()
+            self._update_read_gate()
         except WebSocketError as exc:
-            self._fail_soon(exc)
-        self._wake_app()
-        self._update_read_gate()
+            self._fail_safely(exc)
+        except Exception as exc:  # noqa: BLE001 - it is logged
+            self.break_off(exc)
 
     def eof_received(self) -> bool:
         """The peer has ended its side, without which there is no WebSocket.
@@ -221,11 +228,13 @@ class WsConnection(WsOwner, asyncio.Protocol):
     def on_event_taken(self) -> None:
         """The application has taken an event: read on when half of the queue is free."""
         cycle = self._cycle
+        worker = self.worker
         if (
             self._phase is WsPhase.OPEN
             and not self._is_reading
             and cycle is not None
-            and cycle.queued_messages <= self.worker.ws_max_queue // 2
+            and cycle.queued_messages <= worker.ws_max_queue // 2
+            and cycle.queued_bytes <= worker.ws_max_size // 2
         ):
             self._resume_reading()
 
@@ -256,6 +265,11 @@ class WsConnection(WsOwner, asyncio.Protocol):
             if exc is None:
                 log_no_answer(cycle.head, cycle.state is WsState.DENIAL_STREAMING)
             self._end_handshake(500, "the application failed to answer")
+
+    def break_off(self, exc: Exception) -> None:
+        """Log *exc*, which nobody expected, and close at once: no state can be relied on."""
+        log_internal_error(exc, self.client_text)
+        self.abort()
 
     # What the server calls.
 
@@ -302,6 +316,14 @@ class WsConnection(WsOwner, asyncio.Protocol):
 
     def on_tick(self) -> None:
         """One tick of the worker's timer has passed."""
+        try:
+            self._count_tick()
+        except Exception as exc:  # noqa: BLE001 - it is logged
+            self.break_off(exc)
+
+    # Time-outs.
+
+    def _count_tick(self) -> None:
         if self._cycle is not None:
             self._cycle.on_tick()
         # While nothing is read, no pong can be seen.
@@ -311,8 +333,6 @@ class WsConnection(WsOwner, asyncio.Protocol):
                 self._on_timeout()
         if self._phase >= WsPhase.LINGER or not self.write_gate.is_open:
             self._watch_writing()
-
-    # Time-outs.
 
     def _on_timeout(self) -> None:
         error = self._failure
@@ -347,6 +367,12 @@ class WsConnection(WsOwner, asyncio.Protocol):
     def _resume_reading(self) -> None:
         if self._phase not in (WsPhase.OPEN, WsPhase.CLOSING):
             return
+        try:
+            self._read_on()
+        except Exception as exc:  # noqa: BLE001 - it is logged
+            self.break_off(exc)
+
+    def _read_on(self) -> None:
         self._is_reading = True
         try:
             self._reader.resume()
@@ -393,6 +419,15 @@ class WsConnection(WsOwner, asyncio.Protocol):
             self._ticks = FAILURE_TICKS
         else:
             self._fail(error.code, error.reason)
+
+    def _fail_safely(self, error: WebSocketError) -> None:
+        """Fail for what the loop has brought, so that no error gets back to it."""
+        try:
+            self._fail_soon(error)
+            self._wake_app()
+            self._update_read_gate()
+        except Exception as exc:  # noqa: BLE001 - it is logged
+            self.break_off(exc)
 
     def _fail(self, code: int, reason: str) -> None:
         """Fail the connection (RFC 6455 section 7.1.7)."""
