@@ -21,6 +21,7 @@ from asgiserve._speedups.header_fields cimport (
 
 from http import HTTPStatus
 
+from asgiserve.codecs.response_fields import read_fields as read_any_fields
 from asgiserve.errors import AppError
 
 __all__ = [
@@ -420,13 +421,7 @@ cdef list read_fields(headers):
                 break
         else:
             return <list>headers
-    try:
-        fields = iter(headers)
-    except TypeError:
-        raise AppError(
-            f"'headers' must be an iterable of pairs, not {type(headers).__name__}"
-        ) from None
-    return [unpack_field(field) for field in fields]
+    return read_any_fields(headers)
 
 
 cdef inline bint is_plain(field) noexcept:
@@ -437,21 +432,6 @@ cdef inline bint is_plain(field) noexcept:
         and PyBytes_CheckExact(<object>PyTuple_GET_ITEM(field, 0))
         and PyBytes_CheckExact(<object>PyTuple_GET_ITEM(field, 1))
     )
-
-
-cdef tuple unpack_field(field):
-    """The name and value of a field, as plain bytes."""
-    try:
-        name, value = field
-    except (TypeError, ValueError):
-        raise AppError(f"a header must be a pair of bytes, not {str(field)[:80]!r}") from None
-    if not isinstance(name, bytes) or not isinstance(value, bytes):
-        raise AppError(
-            f"header names and values must be bytes, not {type(name).__name__}"
-            f" and {type(value).__name__} ({str(name)[:64]!r})"
-        )
-    # Of bytes themselves these are no copies.
-    return b"".join((name,)), b"".join((value,))
 
 
 cdef bytes encode_fields(list fields):
