@@ -73,7 +73,7 @@ cdef class AppCall:
 
 @cython.final
 cdef class PendingEvent(Pending):
-    cdef dict _take_event(self)
+    cdef dict _take_event(self, Cycle cycle)
 
 
 cdef class EventWait:

@@ -36,6 +36,7 @@ cdef extern from *:
     """
     static int stay_raised(void) { return -1; }
     """
+    # For an exception that C code has set: in a ``try`` it is as if it were raised here.
     int stay_raised() except -1
 
 cdef extern from "Python.h":
@@ -54,12 +55,11 @@ cdef extern from "Python.h":
         descrgetfunc tp_descr_get
         iternextfunc tp_iternext
 
-    PySendResult PyIter_Send(PyObject* iterator, PyObject* value, PyObject** result) noexcept
-    bint PyErr_ExceptionMatches(object kind) noexcept
-
     ctypedef struct PyStopIterationObject:
         PyObject* value
 
+    PySendResult PyIter_Send(PyObject* iterator, PyObject* value, PyObject** result) noexcept
+    bint PyErr_ExceptionMatches(object kind) noexcept
     void PyErr_Restore(PyObject*, PyObject*, PyObject*)
     PyObject* PyException_GetTraceback(PyObject*)
     Py_ssize_t Py_REFCNT(PyObject*)
@@ -327,7 +327,7 @@ cdef class PendingEvent(Pending):
 
     def __next__(self):
         # For callers from Python; ``await`` takes end_or_suspend.
-        event = self._take_event()
+        event = self._take_event(self._begin())
         if event is None:
             return self._wait
         raise StopIteration(event)
@@ -344,9 +344,8 @@ cdef class PendingEvent(Pending):
             self._wait = None
             cycle._wake()
 
-    cdef dict _take_event(self):
+    cdef dict _take_event(self, Cycle cycle):
         """The event; None while there is none, and ``_wait`` says when to ask again."""
-        cdef Cycle cycle = self._begin()
         cdef dict event = cycle.take_event()
         if event is None and self._wait is None:
             # It may bring one.
@@ -531,8 +530,8 @@ cdef int set_value(PyObject* stop, value) except -1:
 cdef PyObject* end_or_suspend(PyObject* self) except? NULL:
     """What ``await`` asks of *self*, a PendingEvent: what to wait for, or its end."""
     cdef PendingEvent pending = <PendingEvent>self
-    cdef Cycle cycle = pending._cycle
-    event = pending._take_event()
+    cdef Cycle cycle = pending._begin()
+    event = pending._take_event(cycle)
     if event is None:
         Py_INCREF(pending._wait)
         return <PyObject*>pending._wait

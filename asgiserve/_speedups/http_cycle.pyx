@@ -17,6 +17,9 @@ cdef dict EXPECTED = {
     3: "'http.response.trailers'",
 }
 
+# What one more piece of a body takes in memory beside its bytes: a read may bring a single byte.
+cdef Py_ssize_t PIECE_BYTES = 64
+
 
 cdef class HttpCycle(Cycle):
     """One request and its response."""
@@ -29,6 +32,7 @@ cdef class HttpCycle(Cycle):
             self._body = [data]
         else:
             self._body.append(data)
+            self.queued_bytes += PIECE_BYTES
         self.queued_bytes += len(data)
         self._wake()
 

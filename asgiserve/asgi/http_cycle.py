@@ -34,11 +34,18 @@ EXPECTED = {
 }
 
 
+# What one more piece of a body takes in memory beside its bytes: a read may bring a single byte.
+PIECE_BYTES = 64
+
+
 class HttpCycle(Cycle):
     """One request and its response; see ASGI HTTP 2.5.
 
     A connection fills the hooks, puts the request in by ``add_body`` and ``end_body``, and lets the
     application run by ``start``.
+
+    Attributes:
+        queued_bytes: what the body that waits for the application takes in memory.
     """
 
     __slots__ = (
@@ -67,6 +74,7 @@ class HttpCycle(Cycle):
             self._body = [data]
         else:
             self._body.append(data)
+            self.queued_bytes += PIECE_BYTES
         self.queued_bytes += len(data)
         self._wake()
 

@@ -99,7 +99,7 @@ class Lifespan:
             return
         logger.info("Waiting for application startup")
         self._task = asyncio.get_running_loop().create_task(
-            self._call_app(), name="asgiserve-lifespan", context=self.context
+            run_contained(self._call_app()), name="asgiserve-lifespan", context=self.context
         )
         try:
             reaction = await self._ask("lifespan.startup", Phase.STARTING, self._startup_timeout_s)
@@ -163,7 +163,7 @@ class Lifespan:
             "asgi": {"version": ASGI_VERSION, "spec_version": LIFESPAN_SPEC_VERSION},
             "state": self.state,
         }
-        await run_contained(self._app(scope, self._receive, self._send))
+        await self._app(scope, self._receive, self._send)
 
     async def _receive(self) -> dict[str, Any]:
         event = await self._events.get()

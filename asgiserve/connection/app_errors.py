@@ -7,6 +7,7 @@ import codecs
 import logging
 from typing import Any
 
+from asgiserve.asgi.app_exit import AppExit
 from asgiserve.errors import ClientDisconnected
 
 __all__ = [
@@ -29,7 +30,8 @@ def log_app_error(exc: BaseException, head: Any) -> None:
     if isinstance(exc, asyncio.CancelledError):
         logger.warning("application was cancelled, serving %s", request_line(head))
         return
-    logger.error("exception in ASGI application, serving %s", request_line(head), exc_info=exc)
+    shown = exc.__cause__ if isinstance(exc, AppExit) else exc
+    logger.error("exception in ASGI application, serving %s", request_line(head), exc_info=shown)
 
 
 def log_internal_error(exc: Exception, client_text: str) -> None:

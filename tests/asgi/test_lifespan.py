@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import signal
 from collections.abc import Awaitable, Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -570,3 +571,59 @@ def test_shutdown_without_startup_does_nothing(stage: Stage) -> None:
     app = GoodApp()
     stage.run(stage.lifespan(app).shutdown())
     assert app.events == []
+
+
+# What ends more than an application -------------------------------------------------------------
+
+
+class Panic(BaseException):
+    """As pyo3's PanicException."""
+
+
+@pytest.fixture
+def _handles_sigint() -> Iterator[None]:
+    """SIGINT has a handler, as it has while a server serves."""
+    before = signal.signal(signal.SIGINT, lambda number, frame: None)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures(_handles_sigint.__name__)
+@pytest.mark.parametrize("moment", ["in the call", "before receive", "after receive", "later"])
+@pytest.mark.parametrize(
+    "error",
+    [SystemExit(7), KeyboardInterrupt(), GeneratorExit(), asyncio.CancelledError(), Panic("a")],
+    ids=repr,
+)
+@pytest.mark.parametrize("mode", MODES_WITH_LIFESPAN)
+def test_exit_in_startup_is_a_failed_startup(
+    stage: Stage, error: BaseException, moment: str, mode: str
+) -> None:
+    def app(scope: dict[str, Any], receive: Receive, send: Send) -> Awaitable[None]:
+        if moment == "in the call":
+            raise error
+        return run(receive)
+
+    async def run(receive: Receive) -> None:
+        if moment != "before receive":
+            await receive()
+        if moment == "later":
+            await asyncio.sleep(0)
+        raise error
+
+    with pytest.raises(StartupError, match=r"startup failed"):
+        stage.run(stage.lifespan(app, mode).startup())
+
+
+@pytest.mark.usefixtures(_handles_sigint.__name__)
+def test_exit_after_startup_is_noted(stage: Stage) -> None:
+    async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await asyncio.sleep(1)
+        raise SystemExit(7)
+
+    lifespan = stage.lifespan(app)
+    stage.run(lifespan.startup())
+    stage.loop.advance(2)
+    assert lifespan.has_failed

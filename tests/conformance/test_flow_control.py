@@ -303,3 +303,13 @@ def test_body_over_the_limit_is_not_buffered(impl):
         assert not wire.is_open
     assert len(app.requests[0].body) <= 50_000
     assert not app.requests[0].is_complete
+
+
+def test_body_that_comes_in_tiny_pieces_counts_what_it_takes(impl):
+    async def app(scope, receive, send):
+        await asyncio.Event().wait()
+
+    with Wire(impl, app) as wire:
+        wire.feed(post_head(4_000), *[b"ab"] * 2_000)
+        # A thousand pieces take 64 KiB of memory.
+        assert 1_900 < wire.transport.unread_bytes < 2_100

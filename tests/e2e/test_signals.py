@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import sys
+import urllib.error
 import urllib.request
 
 import pytest
@@ -21,6 +22,39 @@ REQUESTS = (signal.SIGHUP, signal.SIGUSR1)
 def get(url, context=None):
     with urllib.request.urlopen(url, timeout=DEADLINE_S, context=context) as response:
         return response.read()
+
+
+APP_THAT_IS_INTERRUPTED = """
+import os, signal, sys
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        raise RuntimeError
+    if scope["path"] == "/exit":
+        sys.exit(7)
+    if scope["path"] == "/signal":
+        # As Ctrl+C does while the code below runs.
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(1000):
+            pass
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"hi"})
+"""
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_exit_of_an_application_ends_its_request_and_control_c_the_server(start_server, loop):
+    if loop == "uvloop":
+        pytest.importorskip("uvloop")
+    server = start_server(
+        *("-m", "asgiserve", "app:app", "--port", "0", "--loop", loop),
+        files={"app.py": APP_THAT_IS_INTERRUPTED},
+    )
+    with pytest.raises(urllib.error.HTTPError, match="500"):
+        get(f"{server.url}/exit")
+    assert get(f"{server.url}/signal") == b"hi"
+    assert server.exit_status() == 0
+    server.expect_traceback("SystemExit: 7")
 
 
 @pytest.mark.parametrize("number", REQUESTS)
