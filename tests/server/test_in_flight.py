@@ -64,10 +64,10 @@ def test_websocket_in_flight_comes_after_requests(impl):
 
 def test_hostile_target_is_escaped_and_bounded(impl):
     with Wire(impl, wait_forever) as wire:
-        wire.feed(b'GET /"' + b"a" * 1000 + b" HTTP/1.1\r\nhost: a\r\n\r\n")
+        wire.feed(b"GET /?\\" + b"a" * 1000 + b" HTTP/1.1\r\nhost: a\r\n\r\n")
         (line,) = describe_requests(wire.context)
-    assert line.startswith(r"GET /\x22aaa")
-    assert line.count("a") == MAX_TARGET_BYTES - 2
+    assert line.startswith(r"GET /?\x5caaa")
+    assert line.count("a") == MAX_TARGET_BYTES - 3
 
 
 def test_many_requests_are_counted(impl):
