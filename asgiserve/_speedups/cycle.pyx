@@ -55,11 +55,12 @@ cdef extern from "Python.h":
         descrgetfunc tp_descr_get
         iternextfunc tp_iternext
 
+    PySendResult PyIter_Send(PyObject* iterator, PyObject* value, PyObject** result) noexcept
+    bint PyErr_ExceptionMatches(object kind) noexcept
+
     ctypedef struct PyStopIterationObject:
         PyObject* value
 
-    PySendResult PyIter_Send(PyObject* iterator, PyObject* value, PyObject** result) noexcept
-    bint PyErr_ExceptionMatches(object kind) noexcept
     void PyErr_Restore(PyObject*, PyObject*, PyObject*)
     PyObject* PyException_GetTraceback(PyObject*)
     Py_ssize_t Py_REFCNT(PyObject*)

@@ -245,8 +245,9 @@ cdef class Http1Connection(Http1Ends):
 
     cpdef object break_off(self, exc):
         """Log *exc*, which nobody expected, and close at once: no state can be relied on."""
-        log_internal_error(exc, self.client_text)
+        # First, since a log handler of the host program may fail as well.
         self.abort()
+        log_internal_error(exc, self.client_text)
 
     # What the server calls.
 

@@ -207,8 +207,9 @@ cdef class WsConnection(WsOwner):
 
     cpdef object break_off(self, exc):
         """Log *exc*, which nobody expected, and close at once: no state can be relied on."""
-        log_internal_error(exc, self.client_text)
+        # First, since a log handler of the host program may fail as well.
         self.abort()
+        log_internal_error(exc, self.client_text)
 
     # What the server calls.
 

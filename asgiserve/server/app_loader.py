@@ -216,7 +216,11 @@ def call_factory(factory: Callable[[], Any], name: str) -> Any:
 def explain_failure(action: str, error: Exception) -> StartupError:
     """Log the traceback of *error* from the application's first frame on; give the one line."""
     trace = first_foreign_frame(error.__traceback__)
-    logger.error("Exception while %s", action, exc_info=(type(error), error, trace))
+    try:
+        logger.error("Exception while %s", action, exc_info=(type(error), error, trace))
+    except Exception:  # noqa: BLE001 - what matters is the failure that is being explained
+        # Of a formatter that is not ours: see TracebackFormatter.
+        logger.error("Exception while %s", action)
     return StartupError(f"{action} raised {type(error).__name__}: {error}")
 
 

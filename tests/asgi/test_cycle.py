@@ -259,7 +259,8 @@ def raising(error):
     return in_the_call, at_once, after_a_wait, in_a_callback_of_the_cycle
 
 
-ERRORS = [SystemExit(7), KeyboardInterrupt(), GeneratorExit(), asyncio.CancelledError(), Panic("a")]
+# Classes: an exception that is raised keeps the frames of its test.
+ERRORS = [SystemExit, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError, Panic]
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
@@ -280,7 +281,7 @@ def handles_sigint():
 
 @pytest.mark.usefixtures("handles_sigint")
 @pytest.mark.parametrize("is_eager", [True, False], ids=["eager", "by a task factory"])
-@pytest.mark.parametrize("error", ERRORS, ids=repr)
+@pytest.mark.parametrize("error", ERRORS)
 def test_application_may_raise_whatever_it_likes(impl, new_loop, error, is_eager):
     async def run_all():
         loop = asyncio.get_running_loop()
@@ -303,7 +304,7 @@ def test_application_may_raise_whatever_it_likes(impl, new_loop, error, is_eager
         ends = runner.run(run_all())
     assert len(ends) == 4
     for end in ends:
-        assert type(end) is type(error) or (isinstance(end, AppExit) and end.__cause__ is error)
+        assert type(end.__cause__ if isinstance(end, AppExit) else end) is error
 
 
 @pytest.mark.usefixtures("handles_sigint")

@@ -12,6 +12,7 @@ import pytest
 
 from asgiserve.config import Config
 from asgiserve.errors import ConfigError, StartupError
+from asgiserve.log_formatters import TracebackFormatter
 from asgiserve.middleware.asgi2 import ASGI2Adapter
 from asgiserve.middleware.proxy_headers import ProxyHeadersMiddleware
 from asgiserve.middleware.wsgi import WSGIAdapter
@@ -138,13 +139,29 @@ def test_error_inside_the_module_shows_its_own_traceback(site, caplog, source, e
     with pytest.raises(StartupError) as caught:
         load(directory, "broken_site:app")
     assert str(caught.value).startswith(f"importing 'broken_site' raised {error}")
-    (record,) = caplog.records
+    # Python 3.15 fails to format some of them, and a second record says so.
+    record = caplog.records[0]
     assert record.getMessage() == "Exception while importing 'broken_site'"
-    shown = logging.Formatter().formatException(record.exc_info)
+    shown = TracebackFormatter().formatException(record.exc_info)
     assert error in shown
     assert "app_loader" not in shown
     assert "importlib" not in shown
     assert os.path.join(str(directory), "broken_site.py") in shown
+
+
+class FailingHandler(logging.Handler):
+    """As a host program's, whose formatter fails on Python 3.15."""
+
+    def emit(self, record):
+        if record.exc_info:
+            raise ModuleNotFoundError("no suggestion")
+
+
+def test_log_handler_that_fails_does_not_hide_the_error(site, monkeypatch):
+    directory = site(broken_site="1 / 0")
+    monkeypatch.setattr(logging.getLogger("asgiserve.error"), "handlers", [FailingHandler()])
+    with pytest.raises(StartupError, match="importing 'broken_site' raised ZeroDivisionError"):
+        load(directory, "broken_site:app")
 
 
 def test_module_that_exits_is_an_error(site):
