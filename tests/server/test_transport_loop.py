@@ -177,6 +177,9 @@ def test_only_what_is_not_the_peers_fault_is_reported(error: Any, is_reported: b
 BROKEN = (b"\x16\x03\x01\x02\x00", b"\x16\x03\x01\x02\x00\x01\x00", b"\x16no!!!")
 
 
+@pytest.mark.skipif(
+    sys.implementation.name != "cpython", reason="without reference counts the collector frees all"
+)
 @pytest.mark.parametrize("transports", ["aiofastnet", "own"])
 def test_broken_handshake_leaves_nothing_for_the_garbage_collector(
     loop: asyncio.AbstractEventLoop,
