@@ -163,7 +163,11 @@ cdef class Http1Ends(CycleOwner):
         self._enter(Phase.LINGER)
         self.write_gate.flush()
         if can_end:
-            self._transport.write_eof()
+            try:
+                self._transport.write_eof()
+            except OSError:
+                # asyncio's transports raise where the peer has reset the connection.
+                self.abort()
         return 0
 
     cdef int _can_stay_open(self) except -1:

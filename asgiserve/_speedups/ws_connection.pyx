@@ -412,7 +412,11 @@ cdef class WsConnection(WsOwner):
         self._phase = WsPhase.LINGER
         self._ticks = LINGER_TICKS
         self.write_gate.flush()
-        self._transport.write_eof()
+        try:
+            self._transport.write_eof()
+        except OSError:
+            # asyncio's transports raise where the peer has reset the connection.
+            self.abort()
         return 0
 
     cdef int _reset(self) except -1:

@@ -207,7 +207,11 @@ class Http1Ends(CycleOwner):
         self._enter(Phase.LINGER)
         self.write_gate.flush()
         if can_end:
-            self._transport.write_eof()
+            try:
+                self._transport.write_eof()
+            except OSError:
+                # asyncio's transports raise where the peer has reset the connection.
+                self.abort()
 
     def _can_stay_open(self) -> bool:
         """Whether lingering can come before the end of a connection that has no half of a close.

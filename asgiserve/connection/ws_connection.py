@@ -460,7 +460,11 @@ class WsConnection(WsOwner, asyncio.Protocol):
         self._phase = WsPhase.LINGER
         self._ticks = LINGER_TICKS
         self.write_gate.flush()
-        self._transport.write_eof()
+        try:
+            self._transport.write_eof()
+        except OSError:
+            # asyncio's transports raise where the peer has reset the connection.
+            self.abort()
 
     def _reset(self) -> None:
         """Close at once, and in no order: the peer lacks what it is owed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 
 import pytest
@@ -177,3 +178,15 @@ def test_error_in_a_tick_of_a_websocket_aborts_it(impl, monkeypatch, bugs):
         wire.tick(3)
         assert bugs() == ABORTED
         assert wire.transport.was_aborted
+
+
+def test_connection_that_is_reset_before_its_last_response_is_no_internal_error(impl, caplog):
+    with Wire(impl, app) as wire:
+
+        def raise_not_connected():
+            raise OSError(errno.ENOTCONN, "not connected")
+
+        wire.transport.write_eof = raise_not_connected
+        wire.feed(b"\xee\r\n\r\n")
+        assert wire.transport.is_closing()
+    assert not caplog.records
