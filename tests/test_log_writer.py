@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import io
 import logging
 import os
@@ -276,10 +275,11 @@ def test_characters_that_the_encoding_lacks_are_escaped() -> None:
         assert channel.read() == b"\\u20ac\n"
 
 
+@pytest.mark.skipif(
+    sys.implementation.name != "cpython", reason="a writer that is gone is closed by the collector"
+)
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_descriptors_are_neither_inherited_nor_leaked(pipe: Channel) -> None:
-    # What tests before have left, where that waits for the collector.
-    gc.collect()
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
         writer = LogWriter(pipe.stream)
@@ -289,7 +289,6 @@ def test_descriptors_are_neither_inherited_nor_leaked(pipe: Channel) -> None:
         assert len(os.listdir("/proc/self/fd")) == before
         writer.write("again\n")
         del writer
-        gc.collect()
     fd = open_nonblocking(pipe.stream.fileno())
     assert fd is not None
     assert not os.get_inheritable(fd)
