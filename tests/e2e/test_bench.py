@@ -36,6 +36,7 @@ def measure(bench):
     return measure
 
 
+@pytest.mark.each_build("each build is measured by its own means")
 def test_raw_application_is_measured_in_both_columns(measure, column):
     figures = measure("bench_site:hello")
     assert figures["stack"].startswith(f"{column} column")
@@ -70,6 +71,7 @@ def check_burning(figures):
     return cpu
 
 
+@pytest.mark.each_build("each build is measured by its own means")
 def test_time_of_a_requests_tasks_is_the_applications(measure, column):
     cpu = check_burning(measure("burning_site:app", "--path", "/tasks"))
     assert cpu["application_threads"] < cpu["application"] / 2

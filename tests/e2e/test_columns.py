@@ -10,6 +10,7 @@ from asgiserve.version import __version__
 from .raw_client import RawClient
 
 
+@pytest.mark.each_build("the build is the subject")
 def test_start_up_line_says_what_runs(start_server, column):
     server = start_server("-m", "asgiserve", "asgi_site:app", "--port", "0")
     line = next(line for line in server.log().splitlines() if "http://" in line)
@@ -20,6 +21,7 @@ def test_start_up_line_says_what_runs(start_server, column):
     assert re.search(r"\b(uvloop|asyncio)\b", line)
 
 
+@pytest.mark.each_build("the build is the subject")
 def test_version_says_what_would_run(start_server, column):
     command = start_server("-m", "asgiserve", "--version", wait=False)
     assert command.exit_status() == 0
@@ -27,6 +29,7 @@ def test_version_says_what_would_run(start_server, column):
     assert f"{column} column" in command.log()
 
 
+@pytest.mark.each_build("the build is the subject")
 @pytest.mark.parametrize("arguments", [["--version"], ["asgi_site:app", "--port", "0"]])
 def test_column_that_cannot_be_chosen_is_one_line_and_status_3(start_server, arguments):
     environment = {"ASGISERVE_SPEEDUPS": "on"}
@@ -37,6 +40,7 @@ def test_column_that_cannot_be_chosen_is_one_line_and_status_3(start_server, arg
     )
 
 
+@pytest.mark.each_build("the build is the subject")
 @pytest.mark.parametrize("loop", ["asyncio", "auto", "none"])
 def test_every_event_loop_serves(start_server, loop):
     server = start_server("-m", "asgiserve", "asgi_site:app", "--port", "0", "--loop", loop)

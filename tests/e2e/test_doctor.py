@@ -2,7 +2,10 @@
 
 import json
 
+import pytest
 
+
+@pytest.mark.each_build("the build is the subject")
 def test_doctor_says_which_column_would_run(start_server, column):
     doctor = start_server("-m", "asgiserve", "doctor", "asgi_site:app", "--json", wait=False)
     status = doctor.exit_status()

@@ -114,6 +114,7 @@ def is_alive(pid):
     return True
 
 
+@pytest.mark.each_build("the pure one polls, the compiled one has watchfiles")
 def test_change_is_served_at_the_same_address(start):
     server = start()
     assert get(server) == "one"

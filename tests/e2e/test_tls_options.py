@@ -10,7 +10,6 @@ import subprocess
 import pytest
 
 from tests.certificates import Authority, encrypt_key
-from tests.columns import COLUMNS
 
 from .raw_client import RawClient
 from .server_process import LOOPS
@@ -158,9 +157,7 @@ def test_hangup_brings_a_new_certificate_and_leaves_connections_open(
         assert old.get("/hello").status == 200
 
 
-def test_new_file_is_found_without_a_signal(start_server, column, authority):
-    if column != COLUMNS[0]:
-        pytest.skip("one column is enough: it has no part in this")
+def test_new_file_is_found_without_a_signal(start_server, authority):
     files, new = authority.issue("localhost"), authority.issue("localhost")
     server = serve(start_server, stack_of("auto", TRANSPORTS[-1]), files)
     files.replace_by(new)
@@ -212,11 +209,7 @@ def test_request_in_flight_is_answered_when_the_server_stops(start_server, stack
         ("no such file", 2, "ssl.certfile"),
     ],
 )
-def test_mistake_ends_the_start_in_one_line(
-    start_server, column, authority, files, mistake, status, told
-):
-    if column != COLUMNS[0]:
-        pytest.skip("one column is enough: it has no part in this")
+def test_mistake_ends_the_start_in_one_line(start_server, authority, files, mistake, status, told):
     mine = authority.issue("localhost")
     options = ["--ssl-certfile", mine.certificate, "--ssl-keyfile", mine.key]
     if mistake == "no key":
