@@ -32,7 +32,8 @@ def check_wheel(path: str, *, is_compiled: bool) -> None:
     compiled = {Path(name).name.partition(".")[0] for name in libraries}
     assert compiled == (TWINNED if is_compiled else set()), f"{path} has {sorted(compiled)}"
     wanted = {str(path) for path in Path("asgiserve").rglob("*.py")} | {"asgiserve/py.typed"}
-    wanted |= {str(path) for path in Path("asgiserve").rglob("*.pyi")}
+    for data in ("*.pyi", "pyinstaller/*.dat"):
+        wanted |= {str(path) for path in Path("asgiserve").rglob(data)}
     assert package - libraries == wanted, f"{path}: {sorted((package - libraries) ^ wanted)}"
     licenses = {name.rpartition("/licenses/")[2] for name in names if ".dist-info/licenses" in name}
     assert len(licenses) == 2, f"licences in {path}: {sorted(licenses)}"

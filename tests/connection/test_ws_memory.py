@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-import tracemalloc
 import zlib
 
 import pytest
 
 from tests.fakes import Wire
 from tests.ws_peer import BINARY, TEXT, client_frame, handshake
+
+tracemalloc = pytest.importorskip("tracemalloc", reason="it counts what CPython allocates")
 
 MAX_SIZE = 1 << 20
 # A message that is nearly too large after a queue that is nearly full, four bytes for each of its
@@ -19,10 +19,6 @@ QUEUE_FACTOR = 5
 PEAK_FACTOR = 6
 # What the rest takes: connection, cycle, inflater, the bytes of one read.
 SLACK_BYTES = 256 * 1024
-
-pytestmark = pytest.mark.skipif(
-    sys.implementation.name != "cpython", reason="it counts what CPython allocates"
-)
 
 # One character that needs four bytes makes all of a str's need as many.
 WIDE_TEXT = "\N{GRINNING FACE}".encode() + b"a" * (MAX_SIZE - 4)
