@@ -28,6 +28,8 @@ from benchmarks.wire import callgrind
 
 __all__ = ["DIFFERENCE", "FORMS", "Subject", "count_harness", "count_per_request"]
 
+# One run before, uncounted: what is imported is compiled in it, not in one of the two that count.
+FIRST_RUN = 64
 # The short run is long enough for the interpreter to have specialised the bytecode. Both are
 # multiples of 64, the most connections that a form has.
 SHORT_RUN = 256
@@ -45,7 +47,8 @@ class Subject:
     request: str
 
 
-CountRun = Callable[[Subject, int, Path], None]
+Wrap = Callable[[list[str]], list[str]]
+CountRun = Callable[[Subject, int, Wrap], None]
 Connect = Callable[[], socket.socket]
 Load = Callable[[Connect, bytes, int], None]
 
@@ -68,20 +71,26 @@ def count_harness(request: str, folder: Path) -> float:
 
 def count_difference(count_run: CountRun, subject: Subject, folder: Path) -> float:
     """Count one long and one short run, side by side: counts do not depend on time."""
+    count_run(subject, FIRST_RUN, lambda command: command)
     runs = {folder / "short": SHORT_RUN, folder / "long": LONG_RUN}
     with ThreadPoolExecutor(len(runs)) as pool:
         for run_folder in runs:
             shutil.rmtree(run_folder, ignore_errors=True)
             run_folder.mkdir(parents=True)
-        results = [pool.submit(count_run, subject, runs[path], path) for path in runs]
+        results = [
+            pool.submit(
+                count_run, subject, runs[path], partial(callgrind.wrap_command, folder=path)
+            )
+            for path in runs
+        ]
         for result in results:
             result.result()
     short, long = (callgrind.read_instructions(run_folder) for run_folder in runs)
     return (long - short) / DIFFERENCE
 
 
-def run_connection(subject: Subject, requests: int, folder: Path) -> None:
-    """Run one connection over a fake transport under callgrind."""
+def run_connection(subject: Subject, requests: int, wrap: Wrap) -> None:
+    """Run one connection over a fake transport, by the command that *wrap* makes of its own."""
     command = [
         sys.executable,
         "-m",
@@ -91,7 +100,7 @@ def run_connection(subject: Subject, requests: int, folder: Path) -> None:
         str(requests),
     ]
     finished = subprocess.run(
-        callgrind.wrap_command(command, folder),
+        wrap(command),
         cwd=REPOSITORY,
         env={**os.environ, **subject.contender.environment, **callgrind.ENVIRONMENT},
         capture_output=True,
@@ -102,17 +111,16 @@ def run_connection(subject: Subject, requests: int, folder: Path) -> None:
 
 
 def run_server(
-    subject: Subject, requests: int, folder: Path, *, load: Load, is_tls: bool = False
+    subject: Subject, requests: int, wrap: Wrap, *, load: Load, is_tls: bool = False
 ) -> None:
-    """Run a whole server under callgrind, and have *load* send it *requests* GETs."""
+    """Run a whole server by the command that *wrap* makes, and have *load* send *requests* GETs."""
     port = find_free_port()
     key_files = make_certificate() if is_tls else None
     command = subject.contender.command(
         app="benchmarks.apps.raw:hello", port=port, key_files=key_files
     )
     environment = {**subject.contender.environment, **callgrind.ENVIRONMENT}
-    watched = callgrind.wrap_command(command, folder)
-    with ServerProcess(watched, port, environment=environment, patience=PATIENCE):
+    with ServerProcess(wrap(list(command)), port, environment=environment, patience=PATIENCE):
         load(partial(connect, port, key_files), REQUESTS[subject.request], requests)
 
 
