@@ -1,6 +1,15 @@
 # How a check is run and reported; sourced by .ci/run. Results are files, so that checks can run side by side.
 
 LOGS=$PWD/build/ci/logs
+CHECK_TIMEOUT_S=1200
+
+# Nothing of an earlier run, nor of what the caller's shell says about builds, is in what is checked.
+# Without bytecode each of some thousand servers would take twice as long to start.
+prepare() {
+    rm -rf build/ci && mkdir -p "$LOGS"
+    export PIP_DISABLE_PIP_VERSION_CHECK=1
+    unset "${!ASGISERVE_@}" PYTEST_ADDOPTS PYTHONPATH PYTHONDONTWRITEBYTECODE
+}
 
 # No output names the package registries and mirrors that this machine is set up with.
 redact() {
@@ -11,7 +20,7 @@ redact() {
 check() {
     local name=$1 log=$LOGS/${1//[^A-Za-z0-9.]/-} start=$SECONDS status
     shift
-    timeout --kill-after=10 1200 "$@" >"$log.log" 2>&1 </dev/null
+    timeout --kill-after=10 $CHECK_TIMEOUT_S "$@" >"$log.log" 2>&1 </dev/null
     status=$?
     echo $status >"$log.status"
     {
@@ -20,7 +29,7 @@ check() {
             # pytest's closing line says what was run.
             grep -E '^=+ .*(passed|failed|error|no tests ran).* =+$' "$log.log"
         else
-            [ $status -ne 124 ] || echo "stopped after 20 minutes" >>"$log.log"
+            [ $status -ne 124 ] || echo "stopped after $((CHECK_TIMEOUT_S / 60)) minutes" >>"$log.log"
             echo "FAIL  $name ($((SECONDS - start)) s), exit status $status:"
             tail -n 80 "$log.log" | sed 's/^/      /'
         fi
@@ -48,6 +57,7 @@ conclude() {
         echo "failed: $(basename "$status" .status)"
         grep -hE '^(FAILED|ERROR) ' "${status%.status}.log" 2>/dev/null | cut -c 1-300 | head -n 10 | redact
     done
+    [ $failed -eq 0 ] && .ci/tiers --passed
     [ $failed -eq 0 ] && echo "all checks passed in $((SECONDS / 60)) min $((SECONDS % 60)) s"
     exit $failed
 }

@@ -1,25 +1,23 @@
-# What of the tests CPython 3.13 alone is enough for here, as pytest's options; sourced by the checks of
-# the other Pythons (.github/workflows/tests.yml runs all of them everywhere): benchmarks' programs, pages,
-# frameworks, and the many processes of supervisors, which take most of the time.
-LEFT_OUT=(
-    --ignore=tests/benchmarks
-    --ignore=tests/docs
-    --ignore=tests/e2e/frameworks
-    --ignore=tests/e2e/test_load_spread.py
-    --ignore=tests/e2e/test_reload.py
-    --ignore-glob='*/e2e/test_stuck_*.py'
-    --ignore-glob='*/e2e/test_worker*.py'
+# Which tests `.ci/run` leaves out where, as pytest's options; sourced. `.ci/nightly` runs all of them
+# everywhere, and so does .github/workflows/tests.yml.
+
+# leave_out TIER...: fill LEFT_OUT with what belongs to tiers that are not among those given.
+leave_out() {
+    LEFT_OUT=()
+    [[ " $* " == *" benchmarks "* ]] || LEFT_OUT+=(--ignore=tests/benchmarks)
+    [[ " $* " == *" frameworks "* ]] ||
+        LEFT_OUT+=(--ignore=tests/e2e/frameworks --ignore=tests/e2e/test_launchers.py --ignore=tests/e2e/test_chromium.py)
+    [[ " $* " == *" pages "* ]] ||
+        LEFT_OUT+=(--ignore=tests/docs --ignore-glob='*/e2e/test_docs_*.py' --ignore-glob='*/e2e/test_examples_*.py')
+}
+
+# The language of an older Python, and what depends on its asyncio: the protocols, in the compiled build.
+SELECTED_OF_311=(
+    tests/asgi tests/codecs tests/conformance tests/connection tests/middleware tests/server tests/supervisor
+    tests/e2e/test_{asgi_semantics,bodies,embedding,shutdown,signals,tls,websockets_library,workers}.py
 )
-# And what PyPy, which starts a server slowly, need not run here either: the hot path, which is the pure
-# one there, has no part in it.
-LEFT_OUT_OF_PYPY=(
-    "${LEFT_OUT[@]}"
-    --ignore=tests/bench
-    --ignore=tests/doctor
-    --ignore=tests/gunicorn
-    --ignore-glob='*/e2e/test_examples_*.py'
+# What PyPy has other than CPython: its garbage collector, its Python code compiled at run time.
+SELECTED_OF_PYPY=(
+    tests/asgi tests/codecs tests/conformance tests/connection tests/middleware tests/server
+    tests/e2e/test_{asgi_semantics,bodies,curl,hostile_clients,shutdown,time_outs,websocket_protocol,workers}.py
 )
-for subject in accepting addresses bench children doctor drain_delay embedding gunicorn identity launchers \
-    log_formats options pytest_plugin signals start_up surroundings systemd testing tls_options unread_log; do
-    LEFT_OUT_OF_PYPY+=("--ignore=tests/e2e/test_$subject.py")
-done

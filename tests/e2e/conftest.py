@@ -1,5 +1,6 @@
 """Fixtures of the end-to-end tests: servers that die with their test, and clients."""
 
+import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing
 
@@ -22,9 +23,13 @@ StartServer = Callable[..., ServerProcess]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test in the compiled build, where there is one; marked ``each_build``, in both."""
+    """Run a test in the compiled build, where there is one; marked ``each_build``, in both.
+
+    With ``ASGISERVE_TEST_END_TO_END=both``, all do.
+    """
     if "column" in metafunc.fixturenames:
         is_about_both = metafunc.definition.get_closest_marker("each_build") is not None
+        is_about_both |= os.environ.get("ASGISERVE_TEST_END_TO_END") == "both"
         columns = COLUMNS if is_about_both else COLUMNS[-1:]
         metafunc.parametrize("column", columns, indirect=True, scope="session")
 
