@@ -20,12 +20,13 @@ redact() {
 check() {
     local name=$1 log=$LOGS/${1//[^A-Za-z0-9.]/-} start=$SECONDS status
     shift
-    timeout --kill-after=10 $CHECK_TIMEOUT_S "$@" >"$log.log" 2>&1 </dev/null
-    status=$?
-    echo $status >"$log.status"
+    local TIMEFORMAT='%U %S' cpu
+    cpu=$({ time timeout --kill-after=10 $CHECK_TIMEOUT_S "$@" >"$log.log" 2>&1 </dev/null; } 2>&1; echo $? >"$log.status")
+    status=$(cat "$log.status")
+    cpu=$(awk '{ printf "%d", $1 + $2 }' <<<"$cpu")
     {
         if [ $status -eq 0 ]; then
-            echo "ok    $name ($((SECONDS - start)) s)"
+            echo "ok    $name ($((SECONDS - start)) s, $cpu s of CPU)"
             # pytest's closing line says what was run.
             grep -E '^=+ .*(passed|failed|error|no tests ran).* =+$' "$log.log"
         else
