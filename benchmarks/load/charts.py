@@ -20,7 +20,7 @@ __all__ = ["Bar", "Chart", "draw", "make_charts", "write_charts"]
 PERCENTILES = {"p50": "p50_us", "p99": "p99_us", "p99.9": "p99_9_us"}
 # The figures of a footprint: title, unit, and what turns a figure into it.
 FOOTPRINTS = {
-    "start_s": ("From the command to the first answer", "Milliseconds", 1000),
+    "start_s": ("From the command to the first response", "Milliseconds", 1000),
     "resident_bytes": (
         "Memory of one worker, all its processes, without load",
         "MiB of anonymous resident memory",

@@ -27,7 +27,7 @@ class Footprint:
     """The rounds of one server; in each it was started anew.
 
     Attributes:
-        start_s: from the command to the first answer.
+        start_s: from the command to the first response.
         start_cpu_s: CPU time of all its processes until then.
         resident_bytes: anonymous resident memory of all its processes then.
         bytes_per_idle: what an idle connection adds.

@@ -1,6 +1,7 @@
-"""Put what ``python -m benchmarks.load --json FILE`` wrote into the README and docs/performance.md.
+"""Put what ``python -m benchmarks.load --json FILE`` wrote into docs/performance.md.
 
-What stands between the marks of both files is written anew, and docs/charts/ with it.
+What is between the page's marks is rewritten, and docs/charts/ with it. The README quotes some of
+these figures; tests/docs/test_readme.py says which.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ ROOT = Path(__file__).parent.parent.parent
 BEGIN = "<!-- load: begin. Written by python -m benchmarks.load.publish -->"
 END = "<!-- load: end -->"
 BASELINE = "uvicorn"
+SUMMARY_HEAD = (
+    "CPU time of the server, user and system, per request in microseconds, and the ratio to uvicorn "
+    "in the same\nrounds. One worker, 64 connections, server and load generator on a core each."
+)
 
 # What the scenarios are called for those who do not know their names.
 TITLES = {
@@ -38,15 +43,15 @@ TITLES = {
     "http1-fastapi-json-c64": "FastAPI, JSON",
     "http1-post-1k-c64": "POST 1 KiB",
     "http1-post-64k-c64": "POST 64 KiB",
-    "http1-get-64k-c64": "answer of 64 KiB",
-    "http1-get-1m-c64": "answer of 1 MiB",
+    "http1-get-64k-c64": "response of 64 KiB",
+    "http1-get-1m-c64": "response of 1 MiB",
     "http1-stream-50-c64": "stream of 50 chunks",
     "http1-close-13b-c64": "connection per request",
     "http1-pipelined-16-c64": "16 requests at once on a connection",
     "http1-get-13b-c64-w2": "two workers, 13 bytes",
     "http1-get-13b-c64-rate": "bare ASGI, 13 bytes, at a fixed rate",
     "http1-tls-get-13b-c64": "TLS, 13 bytes",
-    "http1-tls-get-64k-c64": "TLS, answer of 64 KiB",
+    "http1-tls-get-64k-c64": "TLS, response of 64 KiB",
     "http1-tls-close-13b-c64": "TLS, connection per request",
     "ws-echo-32b-c64": "echo of 32 bytes of text, 64 connections",
     "ws-echo-64k-c8": "echo of 64 KiB, 8 connections",
@@ -61,8 +66,8 @@ SECTIONS = {
     "footprint-": "Start and memory",
 }
 
-# The README has room for some of both.
-README_HTTP = (
+# The summary above the charts has some of both.
+SUMMARY_HTTP = (
     "http1-get-13b-c64",
     "http1-get-13b-c64-log",
     "http1-get-browser-13b-c64",
@@ -73,9 +78,8 @@ README_HTTP = (
     "http1-stream-50-c64",
     "http1-close-13b-c64",
 )
-README_WEBSOCKET = ("ws-echo-32b-c64", "ws-echo-64k-c8", "ws-echo-json-1k-deflate-c64")
-README_CHARTS = ("http1-get-13b-c64", "ws-echo-32b-c64")
-README_SERVERS = {
+SUMMARY_WEBSOCKET = ("ws-echo-32b-c64", "ws-echo-64k-c8", "ws-echo-json-1k-deflate-c64")
+SUMMARY_SERVERS = {
     "asgiserve": "asgiserve",
     "asgiserve-pure": "asgiserve pure",
     "asgiserve-pure-asyncio": "asgiserve pure, asyncio",
@@ -87,17 +91,13 @@ README_SERVERS = {
 
 
 def publish(document: dict[str, Any], root: Path) -> list[Path]:
-    """Write charts, page and README below *root*, and return the files.
+    """Write charts and page below *root*, and return the files.
 
     Raises:
-        ValueError: one of the files has no place for it.
+        ValueError: the page has no place for them.
     """
-    results, footprints, plan, machine = read_document(document)
-    readme, page, charts = root / "README.md", root / "docs/performance.md", root / "docs/charts"
-    texts = {
-        readme: put_between_marks(readme, format_readme(results, footprints, plan, machine)),
-        page: put_between_marks(page, format_page(document)),
-    }
+    page, charts = root / "docs/performance.md", root / "docs/charts"
+    texts = {page: put_between_marks(page, format_page(document))}
     charts.mkdir(exist_ok=True)
     for file in charts.glob("*.svg"):
         file.unlink()
@@ -140,7 +140,7 @@ def title_of(scenario: str) -> str:
 
 
 def format_page(document: dict[str, Any]) -> str:
-    """Write the charts, section by section, and all figures below them."""
+    """Write the summary, the charts, section by section, and all figures below them."""
     results, footprints, plan, machine = read_document(document)
     sections: dict[str, list[str]] = {}
     for chart in make_charts(document):
@@ -149,13 +149,14 @@ def format_page(document: dict[str, Any]) -> str:
         sections.setdefault(heading, []).append(image)
     parts = [f"## {heading}\n\n" + "\n\n".join(images) for heading, images in sections.items()]
     tables = format_markdown(results, footprints, plan, machine, BASELINE)
-    return "\n\n".join([*parts, "## All figures", tables])
+    summary = format_summary(results, footprints, plan, machine)
+    return "\n\n".join(["## Summary", summary, *parts, "## All figures", tables])
 
 
-def format_readme(
+def format_summary(
     results: Results, footprints: Footprints, plan: Plan, machine: Mapping[str, str]
 ) -> str:
-    """Write the README's tables, and what they were made with."""
+    """Write the figures that most readers look for, and what they were made with."""
     servers = {server for row in results.values() for server in row}
     versions = ", ".join(
         f"{name} {machine[name]}"
@@ -163,26 +164,21 @@ def format_readme(
         if name in machine
     )
     made = (
-        f"Measured {machine.get('date', 'on an unknown day')} by `python -m benchmarks.load` "
+        f"Measured {machine.get('date', 'on an unknown day')} with `python -m benchmarks.load` "
         f"({plan.rounds} rounds of {plan.round_s} s) on {machine.get('cpu')}, with "
-        f"{machine.get('python')}, {versions}. Machines drift, so trust the ratios."
+        f"{machine.get('python')}, {versions}. Machines drift; compare only the ratios."
     )
     tables = [
-        format_table("workload", README_HTTP, results, servers - {"asgiserve-pure"}),
+        format_table("workload", SUMMARY_HTTP, results, servers - {"asgiserve-pure"}),
         format_table(
             "WebSocket message",
-            README_WEBSOCKET,
+            SUMMARY_WEBSOCKET,
             results,
             servers - {"asgiserve-pure-asyncio", "uvicorn-h11-asyncio"},
         ),
         "\n".join(tabulate_footprints(footprints)) if footprints else "",
     ]
-    charts = [
-        f"![{title_of(scenario)}](docs/charts/cpu-{scenario}.svg)"
-        for scenario in README_CHARTS
-        if scenario in results
-    ]
-    return "\n\n".join([*charts, *filter(None, tables), made])
+    return "\n\n".join([SUMMARY_HEAD, *filter(None, tables), made])
 
 
 def format_table(
@@ -190,11 +186,11 @@ def format_table(
 ) -> str:
     """Write a scenario a row, the cheapest server in bold; nothing where none was measured."""
     measured = [scenario for scenario in scenarios if scenario in results]
-    columns = [name for name in README_SERVERS if name in servers]
+    columns = [name for name in SUMMARY_SERVERS if name in servers]
     if not measured:
         return ""
     lines = [
-        f"| {heading} | {' | '.join(README_SERVERS[name] for name in columns)} |",
+        f"| {heading} | {' | '.join(SUMMARY_SERVERS[name] for name in columns)} |",
         f"|---|{'---:|' * len(columns)}",
     ]
     for scenario in measured:

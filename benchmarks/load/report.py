@@ -159,7 +159,7 @@ def format_latency_row(server: str, measured: Measured) -> str:
 def format_footprints(footprints: Footprints) -> list[str]:
     """Write a server a row: what its start and its memory came to."""
     return [
-        f"`{FOOTPRINT}`, medians: time and CPU time from the command to the first answer,",
+        f"`{FOOTPRINT}`, medians: time and CPU time from the command to the first response,",
         "anonymous resident memory then, and what each of "
         f"{IDLE_CONNECTIONS:,} idle connections adds.",
         "",
@@ -171,7 +171,7 @@ def format_footprints(footprints: Footprints) -> list[str]:
 def tabulate_footprints(footprints: Footprints) -> list[str]:
     """Write the table alone."""
     lines = [
-        "| server | first answer, ms | CPU time, ms | memory, MiB | idle connection, KiB |",
+        "| server | first response, ms | CPU time, ms | memory, MiB | idle connection, KiB |",
         f"|---|{'---:|' * 4}",
     ]
     for server, footprint in footprints.items():

@@ -1,4 +1,4 @@
-"""A run's figures get into the README, the page and the charts, and nothing else there changes."""
+"""A run's figures get into the page and the charts, and nothing else there changes."""
 
 import json
 import re
@@ -14,8 +14,9 @@ from benchmarks.load.footprint import Footprint
 from benchmarks.load.publish import (
     BEGIN,
     END,
-    README_HTTP,
-    README_WEBSOCKET,
+    SUMMARY_HEAD,
+    SUMMARY_HTTP,
+    SUMMARY_WEBSOCKET,
     TITLES,
     publish,
     read_document,
@@ -61,7 +62,6 @@ def document():
 def root(tmp_path):
     """A copy of what is written, as it is in this checkout."""
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
-    shutil.copy(ROOT / "README.md", tmp_path)
     return tmp_path
 
 
@@ -71,11 +71,12 @@ def between_marks(text):
     return inside, before + after
 
 
-def test_readme_has_the_figures_in_words_with_ratios_and_the_best_in_bold(root, document):
+def test_summary_has_the_figures_in_words_with_ratios_and_the_best_in_bold(root, document):
     publish(document, root)
-    inside, _ = between_marks((root / "README.md").read_text())
-    assert inside.strip().splitlines() == [
-        "![bare ASGI, 13 bytes](docs/charts/cpu-http1-get-13b-c64.svg)",
+    inside, _ = between_marks((root / "docs" / "performance.md").read_text())
+    summary = inside.partition("## Summary\n")[2].partition("\n## ")[0]
+    assert summary.strip().splitlines() == [
+        *SUMMARY_HEAD.splitlines(),
         "",
         "| workload | asgiserve | uvicorn | granian |",
         "|---|---:|---:|---:|",
@@ -85,12 +86,12 @@ def test_readme_has_the_figures_in_words_with_ratios_and_the_best_in_bold(root, 
         "|---|---:|---:|---:|---:|",
         "| echo of 1 KiB of JSON, compressed | **20.0** | 30.0 | - | does not compress |",
         "",
-        "| server | first answer, ms | CPU time, ms | memory, MiB | idle connection, KiB |",
+        "| server | first response, ms | CPU time, ms | memory, MiB | idle connection, KiB |",
         "|---|---:|---:|---:|---:|",
         "| asgiserve | 200 | 100 | 16.0 | 3.0 |",
         "",
-        "Measured 2030-01-02 03:04 UTC by `python -m benchmarks.load` (2 rounds of 1 s) on a cpu, "
-        "with CPython 3.13.0, uvicorn 1. Machines drift, so trust the ratios.",
+        "Measured 2030-01-02 03:04 UTC with `python -m benchmarks.load` (2 rounds of 1 s) on a "
+        "cpu, with CPython 3.13.0, uvicorn 1. Machines drift; compare only the ratios.",
     ]
 
 
@@ -104,7 +105,7 @@ def test_page_has_the_charts_of_the_run_and_no_other(root, document):
         ("bare ASGI, 13 bytes, at a fixed rate", "latency-http1-get-13b-c64-rate"),
         ("TLS, 13 bytes", "cpu-http1-tls-get-13b-c64"),
         ("echo of 1 KiB of JSON, compressed", "cpu-ws-echo-json-1k-deflate-c64"),
-        ("From the command to the first answer", "footprint-start-s"),
+        ("From the command to the first response", "footprint-start-s"),
         ("Memory of one worker, all its processes, without load", "footprint-resident-bytes"),
         ("Memory of an idle connection", "footprint-bytes-per-idle"),
     ]
@@ -112,7 +113,7 @@ def test_page_has_the_charts_of_the_run_and_no_other(root, document):
     assert {chart.stem for chart in charts.iterdir()} == {name for _, name in shown}
     assert ">bare ASGI, 13 bytes<" in (charts / "cpu-http1-get-13b-c64.svg").read_text()
     assert re.findall("^## (.+)$", inside, re.M) == [
-        *("HTTP", "Latency", "TLS", "WebSocket", "Start and memory"),
+        *("Summary", "HTTP", "Latency", "TLS", "WebSocket", "Start and memory"),
         "All figures",
     ]
     assert "| `http1-get-13b-c64` | 1.0 ±0% (0.03) | 10.0 ±0% (0.25) |" in inside
@@ -120,19 +121,18 @@ def test_page_has_the_charts_of_the_run_and_no_other(root, document):
 
 def test_what_stands_outside_of_the_marks_stays(root, document):
     publish(document, root)
-    for name in ("README.md", "docs/performance.md"):
-        _, before = between_marks((ROOT / name).read_text())
-        _, after = between_marks((root / name).read_text())
-        assert before == after
+    _, before = between_marks((ROOT / "docs" / "performance.md").read_text())
+    _, after = between_marks((root / "docs" / "performance.md").read_text())
+    assert before == after
     publish(document, root)
 
 
 def test_file_without_marks_is_a_mistake_and_nothing_is_written(root, document):
-    (root / "README.md").write_text("no marks")
-    page = (root / "docs" / "performance.md").read_text()
-    with pytest.raises(ValueError, match=r"README\.md has no"):
+    (root / "docs" / "performance.md").write_text("no marks")
+    charts = {path: path.read_text() for path in (root / "docs" / "charts").iterdir()}
+    with pytest.raises(ValueError, match=r"performance\.md has no"):
         publish(document, root)
-    assert (root / "docs" / "performance.md").read_text() == page
+    assert {path: path.read_text() for path in (root / "docs" / "charts").iterdir()} == charts
 
 
 def test_document_is_read_as_it_was_written(document):
@@ -141,7 +141,7 @@ def test_document_is_read_as_it_was_written(document):
 
 def test_every_scenario_has_a_title():
     assert TITLES.keys() == SCENARIOS.keys()
-    assert {*README_HTTP, *README_WEBSOCKET} <= SCENARIOS.keys()
+    assert {*SUMMARY_HTTP, *SUMMARY_WEBSOCKET} <= SCENARIOS.keys()
 
 
 def test_committed_page_shows_the_charts_that_are_there():
@@ -155,5 +155,5 @@ def test_command_names_what_it_wrote(root, document):
     command = [sys.executable, "-m", "benchmarks.load.publish", "load.json", "--root", str(root)]
     environment = {"PYTHONPATH": ":".join([str(ROOT), *sys.path])}
     printed = subprocess.check_output(command, cwd=root, env=environment, text=True)
-    assert printed.splitlines()[:2] == [str(root / "README.md"), str(root / "docs/performance.md")]
-    assert len(printed.splitlines()) == 2 + 7
+    assert printed.splitlines()[0] == str(root / "docs/performance.md")
+    assert len(printed.splitlines()) == 1 + 7

@@ -1,4 +1,4 @@
-"""The page of how it works, and its drawings, name what is there."""
+"""The page on the architecture, and its drawings, name what is there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.test_layers import LAYERS
 from .pages import DOCS, ROOT
 
 IMAGES = DOCS / "images"
-PAGE = (DOCS / "how-it-works.md").read_text()
+PAGE = (DOCS / "architecture.md").read_text()
 
 
 def texts_of(image: str) -> list[str]:
@@ -40,6 +40,12 @@ def test_drawing_of_a_request_has_methods_that_exist() -> None:
     assert len(calls) == 11
     for name in set(calls) - {"app", "write"}:
         assert any(f"def {name}(" in source for source in sources), name
+
+
+def test_table_has_every_package() -> None:
+    named = set(re.findall(r"`(\w+)/`", PAGE))
+    packages = {path.parent.name for path in (ROOT / "asgiserve").glob("*/__init__.py")}
+    assert packages - {"_speedups"} <= named
 
 
 def test_page_names_files_that_exist() -> None:
