@@ -31,8 +31,9 @@ BEGIN = "<!-- load: begin. Written by python -m benchmarks.load.publish -->"
 END = "<!-- load: end -->"
 BASELINE = "uvicorn"
 SUMMARY_HEAD = (
-    "CPU time of the server, user and system, per request in microseconds, and the ratio to uvicorn "
-    "in the same\nrounds. One worker, 64 connections, server and load generator on a core each."
+    "CPU time of the server, user and system, per request in microseconds, and the ratio to "
+    "uvicorn in the same\nrounds. "
+    "One worker, 64 connections, server and load generator on a core each."
 )
 
 # What the scenarios are called for those who do not know their names.

@@ -1,4 +1,4 @@
-"""A chat over WebSockets that any number of servers share: each message goes through Redis.
+"""A WebSocket chat across any number of servers: each message goes through Redis.
 
 pip install asgiserve starlette redis
 REDIS_URL=redis://127.0.0.1:6379 asgiserve chat:app --port 8001
@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
 CHANNEL = "chat"
-# Messages that wait for a member who reads slowly; one who is further behind is sent away.
+# Messages that wait for a slow member; a member further behind is disconnected.
 MAX_UNREAD = 100
 TRY_AGAIN_LATER = 1013
 
@@ -29,7 +29,7 @@ class Room:
         self._unread: dict[WebSocket, asyncio.Queue[str | None]] = {}
 
     async def serve(self, socket: WebSocket, connection: redis.Redis) -> None:
-        """Let *socket* say and hear, until it leaves."""
+        """Serve *socket* until it disconnects."""
         await socket.accept()
         unread = self._unread[socket] = asyncio.Queue(MAX_UNREAD)
         writer = asyncio.create_task(self._write(socket, unread))
@@ -37,13 +37,13 @@ class Room:
             while True:
                 await connection.publish(CHANNEL, await socket.receive_text())
         except WebSocketDisconnect:
-            pass  # it left, or its server stops: the page connects again, to another server
+            pass  # it left, or its server stops: the page reconnects to another server
         finally:
             del self._unread[socket]
             writer.cancel()
 
     def tell_all(self, text: str) -> None:
-        """Have every member hear *text*; nobody waits for a slow one."""
+        """Queue *text* for every member; a slow one delays nobody."""
         for unread in self._unread.values():
             if unread.full():
                 while not unread.empty():
@@ -60,7 +60,7 @@ class Room:
 
 
 async def relay(connection: redis.Redis, room: Room, is_listening: asyncio.Event) -> None:
-    """Tell the members here what is said anywhere; after a failure of Redis, try again."""
+    """Pass messages from all servers to the members of this one; retry if Redis fails."""
     while True:
         with contextlib.suppress(redis.ConnectionError):
             async with connection.pubsub() as channel:

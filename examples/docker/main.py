@@ -1,8 +1,8 @@
-"""A site of one page."""
+"""A site with one page."""
 
 
 async def app(scope, receive, send):
-    """Answer every request; an application without a lifespan may refuse that."""
+    """Respond to every request; an application without a lifespan may reject that scope."""
     if scope["type"] != "http":
         raise ValueError(f"not served: {scope['type']}")
     headers = [(b"content-type", b"text/plain; charset=utf-8")]

@@ -1,4 +1,4 @@
-"""A chat: whoever has the page open reads what the others write."""
+"""A chat: everyone who has the page open reads what the others write."""
 
 import asyncio
 from contextlib import suppress
@@ -8,23 +8,23 @@ from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from fastapi.responses import FileResponse
 
 PAGE = Path(__file__).with_name("chat.html")
-# Messages that wait for a member who reads slowly; those beyond are lost to them.
+# Messages that wait for a slow member; any more are dropped for that member.
 MAX_UNREAD = 100
 
 app = FastAPI()
-# One queue for each member: what they have not been sent yet.
+# One queue for each member: messages not sent yet.
 members: set[asyncio.Queue[str]] = set()
 
 
 def tell_all(text: str) -> None:
-    """Have every member hear *text*; nobody waits for a slow one."""
+    """Queue *text* for every member; a slow one delays nobody."""
     for unread in members:
         if not unread.full():
             unread.put_nowait(text)
 
 
 async def send_unread(socket: WebSocket, unread: asyncio.Queue[str]) -> None:
-    """Send one member what is said, as it comes."""
+    """Send one member the messages as they arrive."""
     with suppress(WebSocketDisconnect):
         while True:
             await socket.send_text(await unread.get())
@@ -38,7 +38,7 @@ async def show_page() -> FileResponse:
 
 @app.websocket("/chat")
 async def chat(socket: WebSocket) -> None:
-    """Serve one member, until they leave."""
+    """Serve one member until they leave."""
     unread: asyncio.Queue[str] = asyncio.Queue(MAX_UNREAD)
     members.add(unread)
     await socket.accept()

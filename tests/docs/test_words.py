@@ -133,14 +133,16 @@ def read_prose(page: Path) -> str:
 
 def read_pages() -> Iterator[Passage]:
     """The prose of each page, paragraph by paragraph."""
-    for page in (*find_pages(), *(ROOT / name for name in TOP_PAGES), *examples()):
+    for page in (*find_pages(), *(ROOT / name for name in TOP_PAGES)):
         for paragraph in read_prose(page).split("\n\n"):
             yield name_of(page), paragraph
 
 
-def examples() -> list[Path]:
-    """What explains the examples, if anything does."""
-    return sorted((ROOT / "examples").rglob("README*"))
+def read_examples() -> Iterator[Passage]:
+    """The files that the pages include, with their comments."""
+    for path in sorted((ROOT / "examples").rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            yield name_of(path), path.read_text(encoding="utf-8")
 
 
 def read_titles() -> Iterator[Passage]:
@@ -172,6 +174,7 @@ def read_drawings() -> Iterator[Passage]:
 # What users read; each gives its texts and where they are.
 SOURCES: dict[str, Callable[[], Iterator[Passage]]] = {
     "pages": read_pages,
+    "examples": read_examples,
     "titles": read_titles,
     "drawings": read_drawings,
 }

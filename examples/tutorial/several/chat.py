@@ -11,24 +11,24 @@ from fastapi.responses import FileResponse
 from redis import asyncio as redis
 
 PAGE = Path(__file__).with_name("chat.html")
-# Messages that wait for a member who reads slowly; those beyond are lost to them.
+# Messages that wait for a slow member; any more are dropped for that member.
 MAX_UNREAD = 100
 CHANNEL = "chat"
 
 broker = redis.from_url(os.environ.get("REDIS_URL", "redis://127.0.0.1"), decode_responses=True)
-# One queue for each member in this process: what they have not been sent yet.
+# One queue for each member in this process: messages not sent yet.
 members: set[asyncio.Queue[str]] = set()
 
 
 def tell_all(text: str) -> None:
-    """Have every member in this process hear *text*; nobody waits for a slow one."""
+    """Queue *text* for every member in this process; a slow one delays nobody."""
     for unread in members:
         if not unread.full():
             unread.put_nowait(text)
 
 
 async def relay(channel: redis.client.PubSub) -> None:
-    """Tell the members here what is said in any process."""
+    """Pass messages from all processes to the members of this one."""
     while True:
         try:
             async for message in channel.listen():
@@ -40,7 +40,7 @@ async def relay(channel: redis.client.PubSub) -> None:
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Listen to Redis as long as the server runs; without Redis it does not start."""
+    """Listen to Redis while the server runs; without Redis it does not start."""
     async with broker, broker.pubsub() as channel:
         await channel.subscribe(CHANNEL)
         relaying = asyncio.create_task(relay(channel))
@@ -52,7 +52,7 @@ app = FastAPI(lifespan=lifespan)
 
 
 async def send_unread(socket: WebSocket, unread: asyncio.Queue[str]) -> None:
-    """Send one member what is said, as it comes."""
+    """Send one member the messages as they arrive."""
     with suppress(WebSocketDisconnect):
         while True:
             await socket.send_text(await unread.get())
@@ -66,7 +66,7 @@ async def show_page() -> FileResponse:
 
 @app.websocket("/chat")
 async def chat(socket: WebSocket) -> None:
-    """Serve one member, until they leave."""
+    """Serve one member until they leave."""
     unread: asyncio.Queue[str] = asyncio.Queue(MAX_UNREAD)
     members.add(unread)
     await socket.accept()
