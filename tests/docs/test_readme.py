@@ -20,7 +20,7 @@ FIGURES = (
     ("asgiserve", "idle connection, KiB", "KiB"),
     ("uvicorn", "idle connection, KiB", "KiB"),
 )
-SETUP = "pip install -e '.[test]' && python -m pytest"
+SETUP = "pip install -e '.[test]' && python -m pytest -n 3 --dist worksteal"
 
 
 def test_options_are_all_in_their_page_and_the_readme_names_no_other() -> None:
