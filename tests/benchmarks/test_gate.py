@@ -15,8 +15,6 @@ from benchmarks.gate.versions import (
     SUFFIX,
     BuildError,
     check_built,
-    list_differences,
-    read_versions,
 )
 
 VERSIONS = {"python": "CPython 3.13.0", "cython": "3.3.1", "uvloop": "0.23.0"}
@@ -64,20 +62,11 @@ def test_gate_passes_what_is_just_five_per_cent_worse(run_gate):
     assert run_gate(asgiserve_server_wrk=1050) == gate.PASSED
 
 
-def test_gate_passes_what_is_better(run_gate):
-    assert run_gate(asgiserve_connection_wrk=700) == gate.PASSED
-
-
 def test_gate_fails_on_a_figure_that_could_not_be_counted(run_gate, capsys):
     assert run_gate(asgiserve_connection_browser=None) == gate.FAILED
     assert "FAIL  asgiserve-connection-browser: baseline 1,000, now missing" in (
         capsys.readouterr().out
     )
-
-
-def test_gate_fails_when_no_figure_could_be_counted(run_gate):
-    nothing = dict.fromkeys((name.replace("-", "_") for name in NAMES), None)
-    assert run_gate(**nothing) == gate.FAILED
 
 
 def test_gate_fails_on_a_figure_that_was_never_accepted(run_gate, capsys):
@@ -117,18 +106,6 @@ def test_gate_compares_nothing_without_valgrind(monkeypatch, capsys):
     assert capsys.readouterr().out == "nothing compared: valgrind is not installed\n"
 
 
-def test_gate_compares_nothing_where_the_compiled_column_is_not_built(
-    run_gate, monkeypatch, capsys, tmp_path
-):
-    run_gate()
-    (tmp_path / "asgiserve/_speedups").mkdir(parents=True)
-    (tmp_path / "asgiserve/_speedups/scope.pyx").touch()
-    monkeypatch.setattr(gate, "check_built", check_built)
-    monkeypatch.setattr(gate, "REPOSITORY", tmp_path)
-    assert gate.main([]) == gate.NOTHING_COMPARED
-    assert "scope.pyx is not compiled" in capsys.readouterr().out
-
-
 def test_built_column_is_refused_once_its_source_is_newer(tmp_path):
     folder = tmp_path / "asgiserve" / "_speedups"
     folder.mkdir(parents=True)
@@ -140,17 +117,6 @@ def test_built_column_is_refused_once_its_source_is_newer(tmp_path):
     os.utime(source, (1001, 1001))
     with pytest.raises(BuildError, match=r"scope\.pyx has changed"):
         check_built(tmp_path)
-
-
-def test_versions_are_read_from_what_was_compiled(tmp_path):
-    folder = tmp_path / "asgiserve" / "_speedups"
-    folder.mkdir(parents=True)
-    (folder / f"scope{SUFFIX}").write_bytes(b"\0GCC: (Debian 12) 12.2.0\0")
-    (folder / f"cycle{SUFFIX}").write_bytes(b"\0_cython_3_3_1\0GCC: (Debian 12) 12.2.0\0")
-    versions = read_versions(tmp_path)
-    assert versions["cython"] == "3.3.1"
-    assert versions["compiler"] == "GCC: (Debian 12) 12.2.0"
-    assert "/" not in versions["python build"]
 
 
 def test_accepted_figures_are_stored_with_their_reason_and_pass_from_then_on(run_gate):
@@ -168,23 +134,8 @@ def test_figures_are_not_accepted_while_one_is_missing(run_gate):
     assert read_baseline(run_gate.baseline_file).reason == "made up"
 
 
-@pytest.mark.parametrize("words", [["--accept", " "], ["--accept", "why", "--fast"]])
-def test_accept_wants_a_reason_and_all_figures(words):
-    with pytest.raises(SystemExit) as caught:
-        gate.parse_arguments(words)
-    assert caught.value.code == 2
-
-
 def test_stored_baseline_has_every_gated_figure():
     assert list(read_baseline(BASELINE_FILE).instructions) == NAMES
-
-
-def test_versions_that_are_on_one_side_only_differ():
-    assert list_differences({"a": "1"}, {"a": "1"}) == []
-    assert list_differences({"a": "1"}, {"b": "2"}) == [
-        "a '1', now 'unknown'",
-        "b 'unknown', now '2'",
-    ]
 
 
 def test_figure_that_an_older_tree_lacks_is_named_and_fails_nothing(capsys):

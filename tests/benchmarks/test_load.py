@@ -6,30 +6,13 @@ import pytest
 
 from benchmarks.load.counts import Latency, Load
 from benchmarks.load.footprint import Footprint
-from benchmarks.load.report import format_document, format_markdown
+from benchmarks.load.report import format_markdown
 from benchmarks.load.rounds import Measured, Plan
-from benchmarks.load.scenarios import SCENARIOS, Scenario
-from benchmarks.load.wrk import read_counts, write_script
+from benchmarks.load.wrk import read_counts
 
 PLAN = Plan(rounds=3, round_s=2, warm_up_s=1, server_core=0, load_core=1)
 UVICORN = Measured([30.0, 40.0, 50.0], [20_000.0, 15_000.0, 12_000.0])
 ASGISERVE = Measured([12.0, 12.0, 25.0], [50_000.0, 51_000.0, 30_000.0])
-
-
-def test_script_sets_method_fields_and_body():
-    scenario = Scenario("x", method="POST", fields=(("Accept", '"a"'),), body_bytes=1024)
-    lines = write_script(scenario).splitlines()
-    assert lines[:3] == [
-        'wrk.method = "POST"',
-        'wrk.headers["Accept"] = "\\"a\\""',
-        'wrk.body = string.rep("x", 1024)',
-    ]
-
-
-def test_script_sends_pipelined_requests_at_once():
-    script = write_script(Scenario("x", pipelined=16))
-    assert "requests = string.rep(wrk.format(), 16)" in script
-    assert "string.rep" not in write_script(Scenario("x"))
 
 
 def test_counts_of_wrk_without_an_error_are_read():
@@ -63,37 +46,6 @@ def test_markdown_shows_cost_spread_and_ratio():
     assert "| `s` | 15,000 | 50,000 |" in tables
 
 
-def test_markdown_says_why_a_server_has_no_figure():
-    results = {"s": {"uvicorn": Measured(failure="3 errors in 9 requests"), "asgiserve": ASGISERVE}}
-    tables = format_markdown(results, {}, PLAN, {}, "uvicorn")
-    assert "| `s` | fails | 12.0 ±54% |" in tables
-    assert "- uvicorn in `s`: 3 errors in 9 requests" in tables
-
-
-def test_markdown_shows_scenarios_with_other_servers_in_a_table_of_their_own():
-    results = {"a": {"uvicorn": UVICORN}, "b": {"uvicorn": UVICORN}, "c": {"asgiserve": ASGISERVE}}
-    lines = format_markdown(results, {}, PLAN, {}, "uvicorn").splitlines()
-    first_rows = [line.partition(" |")[0] for line in lines if line.startswith("|")]
-    cpu_rows = first_rows[: len(first_rows) // 2]
-    assert cpu_rows == [
-        *["| scenario", "|---|---:|", "| `a`", "| `b`"],
-        *["| scenario", "|---|---:|", "| `c`"],
-    ]
-
-
-def test_markdown_remarks_on_a_figure_that_is_not_like_the_others():
-    measured = Measured([1.0], [1.0], remark="does not compress")
-    tables = format_markdown({"s": {"granian": measured}}, {}, PLAN, {}, "uvicorn")
-    assert "- granian in `s`: does not compress" in tables
-
-
-def test_markdown_leaves_a_dash_where_a_server_was_not_asked():
-    results = {"a": {"uvicorn": UVICORN}, "b": {"floor": ASGISERVE, "uvicorn": UVICORN}}
-    tables = format_markdown(results, {}, PLAN, {}, "uvicorn")
-    assert "| scenario | floor | uvicorn |\n|---|---:|---:|\n| `a` | - | 15,000 |" in tables
-    assert "| `b` | 50,000 | 15,000 |" in tables
-
-
 def test_markdown_shows_latencies_in_a_table_of_their_own():
     kept = Latency(5000.0, 1.0, 100.0, 250.0, 1000.0, 2000.0)
     slow = Latency(5000.0, 0.995, 120.0, 260.0, 1100.0, 3456.0)
@@ -108,19 +60,6 @@ def test_markdown_shows_latencies_in_a_table_of_their_own():
     assert "| uvicorn | fails |" in tables
     assert "- uvicorn in `s`: an answer of status 503" in tables
     assert "| scenario |" not in tables
-
-
-def test_document_keeps_latencies():
-    latency = Latency(5000.0, 1.0, 100.0, 250.0, 1000.0, 2000.0)
-    document = format_document({"s": {"a": Measured([1.0], [1.0], [latency])}}, {}, PLAN, {})
-    (written,) = document["scenarios"]["s"]["a"]["latencies"]
-    assert written["p99_9_us"] == 1000.0
-
-
-def test_markdown_makes_a_remark_on_several_servers_once():
-    row = {name: Measured([1.0], [1.0], remark="2 workers") for name in ("granian", "uvicorn")}
-    tables = format_markdown({"s": row}, {}, PLAN, {}, "uvicorn")
-    assert tables.endswith("- granian, uvicorn in `s`: 2 workers")
 
 
 def test_two_workers_take_the_core_of_the_load_too_and_the_report_says_so():
@@ -138,15 +77,3 @@ def test_markdown_shows_starts_and_memory_in_a_table_of_their_own():
     assert "| asgiserve | 250 | 200 | 18.0 | 3.0 |" in tables
     assert "| daphne | fails | - | - | - |" in tables
     assert tables.endswith("- daphne in `start-and-memory`: no start")
-
-
-def test_document_keeps_every_round():
-    document = format_document({"s": {"uvicorn": UVICORN}}, {}, PLAN, {})
-    assert document["scenarios"]["s"]["uvicorn"]["cpu_us_per_exchange"] == [30.0, 40.0, 50.0]
-
-
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_scenario_is_listed_under_its_name_and_says_its_connections(name):
-    scenario = SCENARIOS[name]
-    assert scenario.name == name
-    assert f"-c{scenario.connections}" in name

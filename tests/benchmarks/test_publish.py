@@ -95,44 +95,12 @@ def test_summary_has_the_figures_in_words_with_ratios_and_the_best_in_bold(root,
     ]
 
 
-def test_page_has_the_charts_of_the_run_and_no_other(root, document):
-    (root / "docs" / "charts" / "cpu-http1-of-before.svg").write_text("<svg/>")
-    publish(document, root)
-    inside, _ = between_marks((root / "docs" / "performance.md").read_text())
-    shown = re.findall(r"!\[(.+)\]\(charts/(.+)\.svg\)", inside)
-    assert shown == [
-        ("bare ASGI, 13 bytes", "cpu-http1-get-13b-c64"),
-        ("bare ASGI, 13 bytes, at a fixed rate", "latency-http1-get-13b-c64-rate"),
-        ("TLS, 13 bytes", "cpu-http1-tls-get-13b-c64"),
-        ("echo of 1 KiB of JSON, compressed", "cpu-ws-echo-json-1k-deflate-c64"),
-        ("From the command to the first response", "footprint-start-s"),
-        ("Memory of one worker, all its processes, without load", "footprint-resident-bytes"),
-        ("Memory of an idle connection", "footprint-bytes-per-idle"),
-    ]
-    charts = root / "docs" / "charts"
-    assert {chart.stem for chart in charts.iterdir()} == {name for _, name in shown}
-    assert ">bare ASGI, 13 bytes<" in (charts / "cpu-http1-get-13b-c64.svg").read_text()
-    assert re.findall("^## (.+)$", inside, re.M) == [
-        *("Summary", "HTTP", "Latency", "TLS", "WebSocket", "Start and memory"),
-        "All figures",
-    ]
-    assert "| `http1-get-13b-c64` | 1.0 ±0% (0.03) | 10.0 ±0% (0.25) |" in inside
-
-
 def test_what_stands_outside_of_the_marks_stays(root, document):
     publish(document, root)
     _, before = between_marks((ROOT / "docs" / "performance.md").read_text())
     _, after = between_marks((root / "docs" / "performance.md").read_text())
     assert before == after
     publish(document, root)
-
-
-def test_file_without_marks_is_a_mistake_and_nothing_is_written(root, document):
-    (root / "docs" / "performance.md").write_text("no marks")
-    charts = {path: path.read_text() for path in (root / "docs" / "charts").iterdir()}
-    with pytest.raises(ValueError, match=r"performance\.md has no"):
-        publish(document, root)
-    assert {path: path.read_text() for path in (root / "docs" / "charts").iterdir()} == charts
 
 
 def test_document_is_read_as_it_was_written(document):

@@ -43,29 +43,6 @@ def test_stages_refuse_a_border_that_is_not_called():
         split_by_stage(make_graph(), borders)
 
 
-def test_stages_refuse_a_border_that_is_called_from_elsewhere():
-    graph = make_graph()
-    graph.inclusive["PyIter_Send"] += 1000
-    with pytest.raises(ValueError, match=r"less in RequestParser\.feed"):
-        split_by_stage(graph, PARSER_BORDERS)
-
-
-def test_stages_know_methods_by_class_and_whole_name():
-    pattern = Border("parse", "RequestParser.feed", None).pattern
-    assert pattern.match(FEED)
-    assert not pattern.match(FEED + "_slowly")
-    assert not pattern.match(FEED.replace("_f_", "_pw_", 1))
-    assert not pattern.match(FEED.replace("13RequestParser", "18StrictRequestParser"))
-
-
-def test_every_border_of_a_get_is_below_one_that_stands_before_it():
-    known = {None}
-    for border in BORDERS:
-        assert border.below in known
-        assert border.stage in STAGES
-        known.add(border.function)
-
-
 def test_run_is_split_per_request_with_the_harness_taken_off_the_transport(tmp_path):
     write_run(tmp_path / "server", write_get())
     write_run(tmp_path / "harness", f"fn=(1) main\n1 {40 * DIFFERENCE}\n")
