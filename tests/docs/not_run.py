@@ -47,7 +47,7 @@ NOT_RUN = {
         "a log line of a process out of files, which tests/e2e/test_accepting.py makes"
     ),
     ("docs/operations.md", "$ apt install wrk slowhttptest"): (
-        "forty minutes of load; tests/benchmarks/test_faults.py runs the program in short"
+        "forty minutes of load; tests/benchmarks/test_smoke.py runs the program in short"
     ),
     ("docs/performance.md", "$ apt install gcc"): (
         "half an hour of load; tests/benchmarks run its programs in short"

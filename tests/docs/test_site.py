@@ -42,22 +42,41 @@ def test_tables_of_options_are_those_of_the_command() -> None:
         assert page.count(f"| `{name}` |") == 1, name
 
 
+def read_feature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[str, bool]:
+    """What a test is marked with, and whether that is a fault."""
+    for mark in node.decorator_list:
+        if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.feature":
+            return ast.literal_eval(mark.args[0]), bool(mark.keywords)
+    return "HTTP", False
+
+
+def list_tests(body: list[ast.stmt]) -> list[tuple[str, bool]]:
+    """The features of the tests that stand right in a module or a class."""
+    functions = [n for n in body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [read_feature(node) for node in functions if node.name.startswith("test_")]
+
+
+def read_shared_tests(folder: Path) -> dict[str, list[tuple[str, bool]]]:
+    """The features of the tests of each class that files of frameworks take, by its name."""
+    trees = [ast.parse(path.read_text()) for path in folder.glob("*.py")]
+    classes = [node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)]
+    return {node.name: list_tests(node.body) for node in classes}
+
+
 def read_marks(path: Path) -> tuple[str, dict[str, bool]]:
     """The framework that a file of tests tries, and each feature: whether it has a fault."""
-    framework, features = "", {}
-    for node in ast.parse(path.read_text()).body:
+    module = ast.parse(path.read_text())
+    shared = read_shared_tests(path.parent)
+    framework, found = "", list_tests(module.body)
+    for node in module.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark":
             assert isinstance(node.value, ast.Call)
             framework = ast.literal_eval(node.value.args[0])
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name[:5] == "test_":
-            marks = [mark for mark in node.decorator_list if "mark.feature(" in ast.unparse(mark)]
-            feature, has_fault = "HTTP", False
-            for mark in marks:
-                assert isinstance(mark, ast.Call)
-                feature = ast.literal_eval(mark.args[0])
-                has_fault = bool(mark.keywords)
-            features[feature] = features.get(feature, False) or has_fault
-    return framework, features
+        if isinstance(node, ast.ClassDef):
+            for base in node.bases:
+                found += shared[ast.unparse(base).rpartition(".")[2]]
+    faults = {feature for feature, has_fault in found if has_fault}
+    return framework, {feature: feature in faults for feature, _ in found}
 
 
 def read_table(page: str) -> dict[str, list[str]]:

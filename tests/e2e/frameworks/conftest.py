@@ -8,6 +8,7 @@ import pytest
 from ..clients import HttpxClient
 from ..conftest import StartServer
 from ..server_process import ServerProcess
+from .graphql_peer import GraphqlSocket, open_graphql
 from .packages import describe
 
 
@@ -30,6 +31,28 @@ def start_shared_server(start_shared_server: Callable[..., ServerProcess]) -> St
 def start_server(start_server: Callable[..., ServerProcess]) -> StartServer:
     """As in all end-to-end tests, but that the log has to stay plain."""
     return keep_plain(start_server)
+
+
+@pytest.fixture(scope="module")
+def server(
+    request: pytest.FixtureRequest, start_shared_server: Callable[..., ServerProcess]
+) -> ServerProcess:
+    """The server of the module's ``SITE``, with its ``OPTIONS``."""
+    options = getattr(request.module, "OPTIONS", ())
+    return start_shared_server("-m", "asgiserve", request.module.SITE, "--port", "0", *options)
+
+
+@pytest.fixture
+def site_url(server: ServerProcess) -> str:
+    """Where the routes of the site stand."""
+    return server.url
+
+
+@pytest.fixture
+def graphql(server: ServerProcess) -> Iterator[GraphqlSocket]:
+    """A WebSocket for operations, without a session."""
+    with open_graphql(server) as graphql:
+        yield graphql
 
 
 @pytest.fixture

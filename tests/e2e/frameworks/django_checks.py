@@ -1,35 +1,38 @@
 """What a client of the Django site does and sees, by ASGI as by WSGI."""
 
-import hashlib
-import os
+import pytest
 
-from ..clients import Client, Form, Upload
-from ..server_process import ServerProcess
+from ..clients import Client, Form
+from ..server_process import SITES_DIR, ServerProcess
 
-
-def check_request(server: ServerProcess, client: Client) -> None:
-    """The request tells path, query, host and client."""
-    answer = client.fetch("GET", f"{server.url}/request/caf%C3%A9?q=%26&r=")
-    assert answer.json == {
-        "path": "/request/café",
-        "query": {"q": "&", "r": ""},
-        "host": server.url.removeprefix("http://"),
-        "remote": "127.0.0.1",
-        "absolute": f"{server.url}/request/caf%C3%A9?q=%26&r=",
-    }
+# Django keeps 2.5 MiB in memory.
+LARGE_FILE_BYTES = 3_000_000
 
 
-def check_form(server: ServerProcess, client: Client) -> None:
-    """A form arrives."""
-    form = Form({"name": "zoë", "note": "a&b=c"})
-    answer = client.fetch("POST", f"{server.url}/form", body=form)
-    assert answer.json == {"method": "POST", "form": form.values}
+class DjangoViews:
+    """Views of both kinds, forms and files."""
 
+    @pytest.mark.parametrize("view", ["hello-async", "hello-sync"])
+    def test_view_answers(self, site_url: str, client: Client, view: str) -> None:
+        assert client.fetch("GET", f"{site_url}/{view}/you").text == "Hello, you!"
 
-def check_upload(server: ServerProcess, client: Client) -> None:
-    """A file that Django does not keep in memory arrives whole."""
-    content = os.urandom(3_000_000)  # Django keeps 2.5 MiB in memory
-    form = Form({"note": "big"}, {"file": Upload("data.bin", content)})
-    answer = client.fetch("POST", f"{server.url}/upload", body=form)
-    sha256 = hashlib.sha256(content).hexdigest()
-    assert answer.json == {"name": "data.bin", "bytes": 3_000_000, "sha256": sha256, "note": "big"}
+    def test_request_tells_path_query_host_and_client(
+        self, server: ServerProcess, client: Client
+    ) -> None:
+        answer = client.fetch("GET", f"{server.url}/request/caf%C3%A9?q=%26&r=")
+        assert answer.json == {
+            "path": "/request/café",
+            "query": {"q": "&", "r": ""},
+            "host": server.url.removeprefix("http://"),
+            "remote": "127.0.0.1",
+            "absolute": f"{server.url}/request/caf%C3%A9?q=%26&r=",
+        }
+
+    def test_form_is_posted(self, site_url: str, client: Client) -> None:
+        form = Form({"name": "zoë", "note": "a&b=c"})
+        answer = client.fetch("POST", f"{site_url}/form", body=form)
+        assert answer.json == {"method": "POST", "form": form.values}
+
+    def test_file_arrives_whole(self, site_url: str, client: Client) -> None:
+        answer = client.fetch("GET", f"{site_url}/file")
+        assert answer.body == (SITES_DIR / "django_site.py").read_bytes()

@@ -6,9 +6,8 @@ https://docs.djangoproject.com/ and https://channels.readthedocs.io/
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from ..raw_client import RawClient
 from ..server_process import SITES_DIR
-from ..waiting import DEADLINE_S, wait_until
+from ..waiting import DEADLINE_S
 from ..websocket_clients import open_websocket
 from . import django_checks, site_checks
 from .packages import need
@@ -31,47 +30,23 @@ def channels_server(start_shared_server):
     return start_shared_server("-m", "asgiserve", "channels_site:application", "--port", "0")
 
 
-@pytest.mark.parametrize("view", ["hello-async", "hello-sync"])
-def test_view_answers(server, client, view):
-    assert client.fetch("GET", f"{server.url}/{view}/you").text == "Hello, you!"
+class TestSite(
+    django_checks.DjangoViews,
+    site_checks.FileUpload,
+    site_checks.Stream,
+    site_checks.LeftStream,
+):
+    file_bytes = django_checks.LARGE_FILE_BYTES
+    count_paths = ("/stream-async", "/stream-sync")
 
 
-def test_request_tells_path_query_host_and_client(server, client):
-    django_checks.check_request(server, client)
+class TestChannels(site_checks.Echo, site_checks.ServerSentEvents):
+    @pytest.fixture
+    def server(self, channels_server):
+        return channels_server
 
-
-def test_form_is_posted(server, client):
-    django_checks.check_form(server, client)
-
-
-@pytest.mark.feature("upload")
-def test_upload_larger_than_memory_limit_arrives_whole(server, client):
-    django_checks.check_upload(server, client)
-
-
-@pytest.mark.feature("streaming")
-@pytest.mark.parametrize("view", ["stream-async", "stream-sync"])
-def test_stream_arrives_whole(server, client, view):
-    answer = client.fetch("GET", f"{server.url}/{view}")
-    assert answer.text.split() == [str(number) for number in range(100)]
-
-
-@pytest.mark.feature("disconnect")
-def test_client_that_leaves_cancels_the_stream(server):
-    with RawClient(server.address) as leaving:
-        leaving.send(b"GET /ticks HTTP/1.1\r\nhost: e2e\r\n\r\n")
-        leaving.read_until(b"tick")
-
-    def is_cancelled():
-        with RawClient(server.address) as raw:
-            return b"cancelled" in raw.get("/stream-events", "connection: close").body
-
-    wait_until(is_cancelled, "the stream to be cancelled")
-
-
-def test_file_arrives_whole(server, client):
-    answer = client.fetch("GET", f"{server.url}/file")
-    assert answer.body == (SITES_DIR / "django_site.py").read_bytes()
+    def echo_options(self, server):
+        return {"origin": server.url}
 
 
 def test_redirect_keeps_its_location(server, client):
@@ -122,11 +97,6 @@ def test_view_beside_the_consumers_answers(channels_server, client):
 
 
 @pytest.mark.feature("WebSocket")
-def test_consumer_of_channels_is_served(channels_server):
-    site_checks.check_websocket(channels_server, origin=channels_server.url)
-
-
-@pytest.mark.feature("WebSocket")
 def test_room_of_channels_hears_what_one_says(channels_server):
     origin = {"origin": channels_server.url}
     with (
@@ -156,8 +126,3 @@ def test_websocket_of_another_origin_is_refused(channels_server):
     ):
         pass
     assert caught.value.response.status_code == 403
-
-
-@pytest.mark.feature("SSE")
-def test_events_of_a_consumer_arrive_until_the_client_leaves(channels_server):
-    site_checks.check_sse(channels_server)

@@ -13,14 +13,15 @@ from .packages import need
 
 need("mcp")
 pytestmark = pytest.mark.framework("MCP SDK", "mcp")
+SITE = "mcp_site:app"
+
+
+class TestSite(site_checks.StartAndStop):
+    pass
+
 
 # The handshake of the older protocol, with sessions, and the newer one without.
 MODES = ("legacy", "auto")
-
-
-@pytest.fixture(scope="module")
-def server(start_shared_server):
-    return start_shared_server("-m", "asgiserve", "mcp_site:app", "--port", "0")
 
 
 @pytest.fixture(params=MODES)
@@ -86,8 +87,3 @@ async def test_tool_is_cancelled_when_its_client_gives_up(server, open_client):
         call.cancel()
         while site_checks.events(server).count("hang ended") == before:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-
-
-@pytest.mark.feature("lifespan")
-def test_start_and_stop_are_told(start_server):
-    site_checks.check_lifespan(start_server, "mcp_site:app")

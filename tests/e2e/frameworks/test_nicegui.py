@@ -13,17 +13,17 @@ need("nicegui")
 if CHROMIUM is None:
     skip_or_fail("Chromium is not installed")
 pytestmark = pytest.mark.framework("NiceGUI", "nicegui")
+SITE = "nicegui_site:app"
+
+
+class TestSite(site_checks.StartAndStop):
+    pass
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     with Chromium(tmp_path_factory.mktemp("chromium")) as browser:
         yield browser
-
-
-@pytest.fixture(scope="module")
-def server(start_shared_server):
-    return start_shared_server("-m", "asgiserve", "nicegui_site:app", "--port", "0")
 
 
 @pytest.fixture
@@ -93,8 +93,3 @@ def test_page_that_is_closed_is_told_to_the_application(browser, server):
     wait_until(lambda: not has_text(tab, "0"), "the socket of the page")
     tab.close()
     wait_until(lambda: site_checks.events(server).count("client left") > before, "the end")
-
-
-@pytest.mark.feature("lifespan")
-def test_start_and_stop_are_told(start_server):
-    site_checks.check_lifespan(start_server, "nicegui_site:app")

@@ -11,28 +11,21 @@ from .packages import need
 
 need("sanic")
 pytestmark = pytest.mark.framework("Sanic", "sanic")
+SITE = "sanic_site:app"
 
 
-@pytest.fixture(scope="module")
-def server(start_shared_server):
-    return start_shared_server("-m", "asgiserve", "sanic_site:app", "--port", "0")
-
-
-def test_path_and_query_parameters_arrive(server, http):
-    site_checks.check_parameters(server, http)
-
-
-def test_json_comes_back(server, http):
-    site_checks.check_json(server, http)
-
-
-def test_unknown_page_is_a_404(server, http):
-    assert http.fetch("GET", f"{server.url}/nowhere").status == 404
-
-
-@pytest.mark.feature("streaming")
-def test_body_is_streamed_to_the_application(server, http):
-    site_checks.check_body_stream(server, http)
+class TestSite(
+    site_checks.Parameters,
+    site_checks.JsonBody,
+    site_checks.UnknownPage,
+    site_checks.FileUpload,
+    site_checks.BodyStream,
+    site_checks.Stream,
+    site_checks.Background,
+    site_checks.Echo,
+    site_checks.StartAndStop,
+):
+    echo_end = "websocket ended"
 
 
 @pytest.mark.feature("streaming", fault=True)
@@ -43,26 +36,6 @@ def test_end_of_a_body_in_one_piece_is_not_told_to_read(server, http):
         assert http.fetch("GET", f"{server.url}/items/1").status == 200
         assert "body ended" not in site_checks.events(server)
     site_checks.wait_for_event(server, "body ended")
-
-
-@pytest.mark.feature("upload")
-def test_multipart_upload_arrives_whole(server, http):
-    site_checks.check_upload(server, http)
-
-
-@pytest.mark.feature("streaming")
-def test_stream_arrives_whole(server, client):
-    site_checks.check_stream(server, client)
-
-
-@pytest.mark.feature("background")
-def test_task_goes_on_after_the_answer(server, http):
-    site_checks.check_background(server, http)
-
-
-@pytest.mark.feature("WebSocket")
-def test_websocket_is_served(server):
-    site_checks.check_websocket(server, end="websocket ended")
 
 
 @pytest.mark.feature("WebSocket", fault=True)
@@ -76,10 +49,5 @@ def test_code_that_a_websocket_is_closed_with_is_lost(server):
 
 @pytest.mark.feature("disconnect", fault=True)
 def test_stream_ends_when_its_client_leaves_and_is_logged_as_an_error(server):
-    site_checks.check_disconnect(server)
+    site_checks.leave_stream(server)
     server.expect_traceback("ClientDisconnected: the client has disconnected")
-
-
-@pytest.mark.feature("lifespan")
-def test_start_and_stop_are_told(start_server):
-    site_checks.check_lifespan(start_server, "sanic_site:app")

@@ -18,11 +18,11 @@ need("socketio")
 import socketio  # noqa: E402
 
 pytestmark = pytest.mark.framework("python-socketio", "python-socketio")
+SITE = "socketio_site:app"
 
 
-@pytest.fixture(scope="module")
-def server(start_shared_server):
-    return start_shared_server("-m", "asgiserve", "socketio_site:app", "--port", "0")
+class TestSite(site_checks.StartAndStop):
+    pass
 
 
 @asynccontextmanager
@@ -119,8 +119,3 @@ async def test_background_task_tells_the_room_by_itself(server):
         await ann.emit("begin_work", "work of ann")
         (server.work_dir / "work of ann").touch()
         assert await hear(ann) == ("worked", "work of ann")
-
-
-@pytest.mark.feature("lifespan")
-def test_start_and_stop_are_told(start_server):
-    site_checks.check_lifespan(start_server, "socketio_site:app")

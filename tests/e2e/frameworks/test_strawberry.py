@@ -5,16 +5,15 @@ import json
 import os
 
 import pytest
-from websockets.exceptions import ConnectionClosed
 
 from ..clients import Form, Upload, fetch_json
 from ..raw_client import RawClient
-from ..waiting import DEADLINE_S
 from . import graphql_peer, site_checks
 from .packages import closes_generators, need
 
 need("strawberry")
 pytestmark = pytest.mark.framework("Strawberry", "strawberry-graphql")
+SITE = "strawberry_site:app"
 
 # https://github.com/jaydenseric/graphql-multipart-request-spec
 UPLOAD = {
@@ -23,15 +22,8 @@ UPLOAD = {
 }
 
 
-@pytest.fixture(scope="module")
-def server(start_shared_server):
-    return start_shared_server("-m", "asgiserve", "strawberry_site:app", "--port", "0")
-
-
-@pytest.fixture
-def socket(server):
-    with graphql_peer.open_graphql(server) as socket:
-        yield socket
+class TestSite(graphql_peer.Subscriptions, graphql_peer.LeftSubscription):
+    pass
 
 
 def test_query_is_answered(server, client):
@@ -82,34 +74,3 @@ def test_subscription_comes_in_parts_of_an_answer(server):
 @pytest.mark.feature("SSE")
 def test_subscription_comes_as_events(server):
     check_subscription(server, "events", "text/event-stream", b"event: next")
-
-
-@pytest.mark.feature("WebSocket")
-def test_subscriptions_share_a_socket(socket):
-    graphql_peer.check_shared_socket(socket)
-
-
-@pytest.mark.feature("WebSocket")
-def test_subscription_that_is_not_wanted_any_more_ends(server, socket):
-    socket.open_session()
-    socket.subscribe("unwanted", 1_000_000)
-    assert socket.receive()["payload"] == {"data": {"counter": 0}}
-    socket.send("complete", id="unwanted")
-    site_checks.wait_for_event(server, "unwanted ended")
-
-
-@pytest.mark.feature("disconnect")
-def test_subscription_ends_with_its_socket(server):
-    with graphql_peer.open_graphql(server) as socket:
-        socket.open_session()
-        socket.subscribe("deserted", 1_000_000)
-        assert socket.receive()["type"] == "next"
-    site_checks.wait_for_event(server, "deserted ended")
-
-
-@pytest.mark.feature("WebSocket")
-def test_subscription_without_a_session_closes_with_4401(socket):
-    socket.subscribe("early", 1)
-    with pytest.raises(ConnectionClosed) as caught:
-        socket.socket.recv(DEADLINE_S)
-    assert caught.value.rcvd.code == 4401

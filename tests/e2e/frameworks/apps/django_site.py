@@ -27,8 +27,6 @@ settings.configure(
     ],
 )
 
-stream_events = []
-
 
 async def hello_async(request, name):
     await asyncio.sleep(0)
@@ -80,9 +78,8 @@ async def tick_for_ever(request):
             while True:
                 yield "data: tick\n\n"
                 await asyncio.sleep(0.01)
-        except asyncio.CancelledError:
-            stream_events.append("cancelled")
-            raise
+        finally:
+            note("ticks ended")
 
     return StreamingHttpResponse(ticks(), content_type="text/event-stream")
 
@@ -97,10 +94,6 @@ def tick_sync_for_ever(request):
             note("ticks ended")
 
     return StreamingHttpResponse(ticks(), content_type="text/plain")
-
-
-def read_stream_events(request):
-    return JsonResponse(stream_events, safe=False)
 
 
 def send_file(request):
@@ -125,7 +118,6 @@ urlpatterns = [
     path("stream-sync", stream_sync),
     path("ticks", tick_for_ever),
     path("ticks-sync", tick_sync_for_ever),
-    path("stream-events", read_stream_events),
     path("file", send_file),
     path("redirect", redirect),
     path("crash", crash),

@@ -24,9 +24,6 @@ from fastapi.sse import EventSourceResponse
 from pydantic import BaseModel
 from site_events import end_when_told, note
 
-notes: list[str] = []
-session_events: list[str] = []
-
 
 @asynccontextmanager
 async def lifespan(app):
@@ -41,7 +38,6 @@ app = FastAPI(lifespan=lifespan)
 class Item(BaseModel):
     name: str
     price: float
-    tags: list[str] = []
 
 
 class TeapotError(Exception):
@@ -54,11 +50,10 @@ async def answer_as_teapot(request, error):
 
 
 async def session():
-    session_events.append("opened")
     try:
         yield "a session"
     finally:
-        session_events.append("closed")
+        note("session closed")
 
 
 @app.get("/items/{item_id}")
@@ -87,7 +82,7 @@ async def upload(
 
 @app.post("/login")
 async def login(username: Annotated[str, Form()], password: Annotated[str, Form()]):
-    return {"username": username, "letters": len(password)}
+    return {"username": username, "password": password}
 
 
 async def count():
@@ -97,12 +92,12 @@ async def count():
             await asyncio.sleep(0)
 
 
-@app.get("/stream")
+@app.get("/count")
 async def stream():
     return StreamingResponse(count(), media_type="text/plain")
 
 
-@app.get("/stream-from-a-thread")
+@app.get("/count-from-a-thread")
 def stream_from_a_thread():
     return StreamingResponse((f"{number}\n" for number in range(100)), media_type="text/plain")
 
@@ -146,19 +141,9 @@ async def work(name: str, tasks: BackgroundTasks):
     return "queued"
 
 
-@app.get("/notes")
-async def read_notes():
-    return notes
-
-
 @app.get("/with-session")
 async def use_session(session: Annotated[str, Depends(session)]):
     return {"session": session}
-
-
-@app.get("/session-events")
-async def read_session_events():
-    return session_events
 
 
 @app.get("/state")
@@ -194,4 +179,4 @@ async def talk(
             await websocket.send_json({**answer, "greeting": websocket.state.greeting})
         raise WebSocketException(1008, "leave the building")
     except WebSocketDisconnect as end:
-        notes.append(f"{room} ended with {end.code} {end.reason}")
+        note(f"{room} ended with {end.code} {end.reason}")

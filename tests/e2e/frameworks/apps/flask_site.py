@@ -20,7 +20,7 @@ def show_environ(rest):
     return {"rest": rest, "url": request.url, **{name: request.environ[name] for name in names}}
 
 
-@app.route("/items", methods=["POST", "PUT"])
+@app.post("/items")
 def create_item():
     return request.get_json(), 201
 
@@ -39,7 +39,7 @@ def login():
     return dict(request.form)
 
 
-@app.get("/stream")
+@app.get("/count")
 def stream():
     return (f"{number}\n" for number in range(100)), {"content-type": "text/plain"}
 

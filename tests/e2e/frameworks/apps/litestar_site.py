@@ -17,9 +17,6 @@ from litestar.params import Body
 from litestar.response import ServerSentEvent, Stream
 from site_events import end_when_told, note
 
-notes: list[str] = []
-session_events: list[str] = []
-
 
 @asynccontextmanager
 async def lifespan(app: Litestar) -> AsyncGenerator[None, None]:
@@ -44,9 +41,8 @@ def answer_as_teapot(request: Request, error: TeapotError) -> Response:
 
 
 async def open_session() -> AsyncGenerator[str, None]:
-    session_events.append("opened")
     yield "a session"
-    session_events.append("closed")
+    note("session closed")
 
 
 @get("/items/{item_id:int}")
@@ -64,13 +60,20 @@ def read_item_in_a_thread(item_id: int) -> dict[str, int]:
     return {"item_id": item_id}
 
 
+@dataclass
+class UploadForm:
+    file: UploadFile
+    note: str
+
+
 @post("/upload")
 async def upload(
-    data: Annotated[UploadFile, Body(media_type=RequestEncodingType.MULTI_PART)],
+    data: Annotated[UploadForm, Body(media_type=RequestEncodingType.MULTI_PART)],
 ) -> dict[str, object]:
-    content = await data.read()
+    content = await data.file.read()
     sha256 = hashlib.sha256(content).hexdigest()
-    return {"name": data.filename, "bytes": len(content), "sha256": sha256}
+    values = {"name": data.file.filename, "note": data.note}
+    return {**values, "bytes": len(content), "sha256": sha256}
 
 
 @post("/login")
@@ -85,17 +88,12 @@ async def count() -> AsyncGenerator[str, None]:
         yield f"{number}\n"
 
 
-@get("/stream")
+@get("/count")
 async def stream() -> Stream:
     return Stream(count)
 
 
-@get("/events")
-async def events() -> ServerSentEvent:
-    return ServerSentEvent(str(number) for number in range(100))
-
-
-async def count_for_ever(end: str) -> AsyncGenerator[int, None]:
+async def count_for_ever() -> AsyncGenerator[int, None]:
     number = 0
     try:
         while True:
@@ -103,12 +101,12 @@ async def count_for_ever(end: str) -> AsyncGenerator[int, None]:
             number += 1
             await asyncio.sleep(0.01)
     finally:
-        note(end)
+        note("events ended")
 
 
-@get("/endless-events")
-async def endless_events() -> ServerSentEvent:
-    return ServerSentEvent(count_for_ever("events ended"))
+@get("/events")
+async def events() -> ServerSentEvent:
+    return ServerSentEvent(count_for_ever())
 
 
 @get("/ticks")
@@ -129,19 +127,9 @@ async def work(name: str) -> Response[str]:
     return Response("queued", background=BackgroundTask(end_when_told, name))
 
 
-@get("/notes")
-async def read_notes() -> list[str]:
-    return notes
-
-
 @get("/with-session", dependencies={"session": Provide(open_session)})
 async def use_session(session: str) -> dict[str, str]:
     return {"session": session}
-
-
-@get("/session-events")
-async def read_session_events() -> list[str]:
-    return session_events
 
 
 @get("/state")
@@ -169,7 +157,7 @@ async def talk(socket: WebSocket, room: str, state: State) -> None:
     await socket.accept(headers={"x-room": room, "x-greeting": state.greeting})
     async for data in socket.iter_data("binary"):
         await socket.send_data(data[::-1], "binary")
-    notes.append(f"{room} has ended")
+    note(f"{room} has ended")
 
 
 app = Litestar(
@@ -181,12 +169,9 @@ app = Litestar(
         login,
         stream,
         events,
-        endless_events,
         tick_for_ever,
         work,
-        read_notes,
         use_session,
-        read_session_events,
         read_state,
         brew,
         crash,

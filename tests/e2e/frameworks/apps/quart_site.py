@@ -3,20 +3,17 @@
 import asyncio
 import hashlib
 
-from quart import Quart, abort, jsonify, make_response, redirect, request, websocket
+from quart import Quart, abort, make_response, redirect, request, websocket
 from site_events import end_when_told, note
 
 app = Quart(__name__)
 app.config["MAX_CONTENT_LENGTH"] = 4 * 1024 * 1024
 
-notes = []
-stream_events = []
-
 
 @app.before_serving
 async def start():
     note("started")
-    app.greeting = "hello from before_serving"
+    app.greeting = "hello from lifespan"
 
 
 @app.after_serving
@@ -26,7 +23,12 @@ async def stop():
 
 @app.get("/items/<int:item_id>")
 async def read_item(item_id):
-    return {"item_id": item_id, "q": request.args.get("q"), "greeting": app.greeting}
+    return {"item_id": item_id, "q": request.args.get("q")}
+
+
+@app.get("/state")
+async def read_state():
+    return {"greeting": app.greeting}
 
 
 @app.get("/sync-items/<int:item_id>")
@@ -67,7 +69,7 @@ async def digest_stream():
     return {"bytes": size, "sha256": digest.hexdigest()}
 
 
-@app.get("/stream")
+@app.get("/count")
 async def stream():
     async def numbers():
         for number in range(100):
@@ -84,7 +86,7 @@ async def tick_for_ever():
                 yield b"data: tick\n\n"
                 await asyncio.sleep(0.01)
         finally:
-            stream_events.append("the generator ended")
+            note("ticks ended")
 
     response = await make_response(ticks(), {"content-type": "text/event-stream"})
     response.timeout = None
@@ -115,16 +117,6 @@ async def work():
     return "queued", 202
 
 
-@app.get("/stream-events")
-async def read_stream_events():
-    return jsonify(stream_events)
-
-
-@app.get("/notes")
-async def read_notes():
-    return jsonify(notes)
-
-
 @app.get("/cookies")
 async def set_cookies():
     response = await make_response("two cookies")
@@ -152,5 +144,5 @@ async def talk(room):
         while True:
             await websocket.send(f"{room}: {await websocket.receive()}")
     except asyncio.CancelledError:
-        notes.append(f"{room} has ended")
+        note(f"{room} has ended")
         raise
