@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import aiohttp
 import httpx
@@ -52,8 +52,8 @@ class Form:
     files: dict[str, Upload] = field(default_factory=dict)
 
 
-class Client(Protocol):
-    """A way to send one request; redirects are not followed."""
+class Client:
+    """A way to send requests, one at a time; redirects are not followed."""
 
     def fetch(
         self,
@@ -62,24 +62,27 @@ class Client(Protocol):
         *,
         headers: dict[str, str] | None = None,
         body: bytes | Form | None = None,
-    ) -> Answer: ...
+    ) -> Answer:
+        """Send a request, with *body* as it is or as a form."""
+        return self._send(method, url, headers or {}, body)
 
-    def close(self) -> None: ...
+    def _send(
+        self, method: str, url: str, headers: dict[str, str], body: bytes | Form | None
+    ) -> Answer:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close what outlives a request."""
 
 
-class HttpxClient:
+class HttpxClient(Client):
     """httpx with its connection pool: requests of one test run share keep-alive connections."""
 
     def __init__(self) -> None:
         self._client = httpx.Client(timeout=DEADLINE_S, trust_env=False)
 
-    def fetch(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: dict[str, str] | None = None,
-        body: bytes | Form | None = None,
+    def _send(
+        self, method: str, url: str, headers: dict[str, str], body: bytes | Form | None
     ) -> Answer:
         content: dict[str, Any] = {"content": body}
         if isinstance(body, Form):
@@ -92,25 +95,19 @@ class HttpxClient:
         return Answer(response.status_code, list(response.headers.multi_items()), response.content)
 
     def close(self) -> None:
-        """Close the pooled connections."""
         self._client.close()
 
 
-class AiohttpClient:
+class AiohttpClient(Client):
     """aiohttp, whose client parser is llhttp; a session per request."""
 
-    def fetch(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: dict[str, str] | None = None,
-        body: bytes | Form | None = None,
+    def _send(
+        self, method: str, url: str, headers: dict[str, str], body: bytes | Form | None
     ) -> Answer:
-        return asyncio.run(self._fetch(method, url, headers, body))
+        return asyncio.run(self._send_async(method, url, headers, body))
 
-    async def _fetch(
-        self, method: str, url: str, headers: dict[str, str] | None, body: bytes | Form | None
+    async def _send_async(
+        self, method: str, url: str, headers: dict[str, str], body: bytes | Form | None
     ) -> Answer:
         # Files, since aiohttp warns of plain bytes above 1 MiB.
         data: Any = io.BytesIO(body) if isinstance(body, bytes) else body
@@ -132,29 +129,21 @@ class AiohttpClient:
         ):
             return Answer(response.status, list(response.headers.items()), await response.read())
 
-    def close(self) -> None:
-        """Nothing outlives a request."""
 
-
-class CurlClient:
+class CurlClient(Client):
     """The curl command; ``run`` takes any of its options."""
 
-    def fetch(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: dict[str, str] | None = None,
-        body: bytes | Form | None = None,
+    def _send(
+        self, method: str, url: str, headers: dict[str, str], body: bytes | Form | None
     ) -> Answer:
         arguments = ["--head"] if method == "HEAD" else ["--request", method]
-        for name, value in (headers or {}).items():
+        for name, value in headers.items():
             arguments += ["--header", f"{name}: {value}"]
         stdin = b""
         if isinstance(body, bytes):
             arguments += ["--data-binary", "@-"]
             stdin = body
-            if not any(name.lower() == "content-type" for name in headers or {}):
+            if not any(name.lower() == "content-type" for name in headers):
                 arguments += ["--header", "content-type:"]
         if isinstance(body, Form):
             option = "--form-string" if body.files else "--data-urlencode"
@@ -189,9 +178,6 @@ class CurlClient:
         is_expected = done.returncode != 0 if status is None else done.returncode == status
         assert is_expected, f"curl {arguments} ended with {done.returncode}: {done.stderr.decode()}"
         return done.stdout
-
-    def close(self) -> None:
-        """Nothing outlives a request."""
 
 
 def fetch_json(client: Client, method: str, url: str, value: object) -> Answer:
