@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing
 import pytest
 
 from asgiserve._twins import Column
+from tests.certificates import Authority
 from tests.columns import COLUMNS
 
 from .clients import CLIENTS, Client
@@ -77,6 +78,37 @@ def start_server(
     started: list[ServerProcess] = []
     yield _make_starter(column, tmp_path_factory, started)
     _kill(started)
+
+
+@pytest.fixture(scope="module")
+def server(request: pytest.FixtureRequest, start_shared_server: StartServer) -> ServerProcess:
+    """The server of the module's ``SITE``, with its ``OPTIONS``."""
+    options = getattr(request.module, "OPTIONS", ())
+    return start_shared_server("-m", "asgiserve", request.module.SITE, "--port", "0", *options)
+
+
+@pytest.fixture
+def start(request: pytest.FixtureRequest, start_server: StartServer) -> StartServer:
+    """Start servers of the module's ``SITE``, with options."""
+
+    def start_site(*options: str, **details: object) -> ServerProcess:
+        command = ("-m", "asgiserve", request.module.SITE, "--port", "0")
+        return start_server(*command, *options, **details)
+
+    return start_site
+
+
+@pytest.fixture
+def raw(server: ServerProcess) -> Iterator[RawClient]:
+    """A raw client of the module's server."""
+    with RawClient(server.address) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Whoever signs the certificates of a module."""
+    return Authority(tmp_path_factory.mktemp("certificates"))
 
 
 def _make_starter(

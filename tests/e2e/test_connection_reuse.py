@@ -1,7 +1,6 @@
 """Connections that serve many requests: pooled, pipelined, in parallel."""
 
 import asyncio
-import json
 import random
 import threading
 
@@ -68,17 +67,6 @@ async def test_aiohttp_pool_serves_requests_in_parallel(server):
     assert count_connections(server, "?aiohttp") <= 10
 
 
-def test_pipelined_requests_are_answered_in_order(server):
-    with RawClient(server.address) as raw:
-        raw.send(
-            b"".join(
-                b"POST /echo HTTP/1.1\r\nhost: e2e\r\ncontent-length: 3\r\n\r\n%03d" % number
-                for number in range(300)
-            )
-        )
-        assert [raw.read_answer().body for _ in range(300)] == [b"%03d" % n for n in range(300)]
-
-
 def test_pipelined_answers_that_wait_for_their_reader_arrive_whole_and_in_order(server):
     # Of answers that go out at once, some fit the kernel's buffers in part.
     bodies = [b"%04d" % number * 2000 for number in range(1000)]
@@ -95,31 +83,3 @@ def test_pipelined_answers_that_wait_for_their_reader_arrive_whole_and_in_order(
         for body in bodies:
             assert raw.read_answer().body == body
         sender.join()
-
-
-def test_slow_first_answer_holds_back_the_pipelined_second(server, tmp_path):
-    permission = tmp_path / "go"
-    with RawClient(server.address) as raw:
-        raw.send(f"GET /wait_for_file?path={permission} HTTP/1.1\r\nhost: e2e\r\n\r\n".encode())
-        raw.send(b"GET /state HTTP/1.1\r\nhost: e2e\r\n\r\n")
-        with RawClient(server.address) as other:
-            assert other.get("/hello").status == 200
-        permission.touch()
-        assert raw.read_answer().body == b"finished in peace"
-        assert json.loads(raw.read_answer().body)["number"] == 1
-
-
-def test_connection_close_is_obeyed_and_announced(server):
-    with RawClient(server.address) as raw:
-        answer = raw.get("/hello", "connection: close")
-        assert answer.header("connection") == "close"
-        assert raw.read_to_end() == b""
-
-
-def test_http_1_0_connection_lives_when_asked_to(server):
-    with RawClient(server.address) as raw:
-        for _ in range(2):
-            raw.send(b"GET /hello HTTP/1.0\r\nconnection: keep-alive\r\n\r\n")
-            answer = raw.read_answer()
-            assert answer.header("connection") == "keep-alive"
-            assert answer.body == b"Hello, world!"

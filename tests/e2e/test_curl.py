@@ -14,8 +14,6 @@ from email.policy import HTTP
 
 import pytest
 
-from tests.certificates import Authority
-
 from .clients import CurlClient
 from .waiting import DEADLINE_S
 
@@ -379,11 +377,6 @@ def test_http_2_without_asking_is_refused(server, curl, seen_requests):
 
 
 # --- servers of other kinds -----------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture(scope="module")

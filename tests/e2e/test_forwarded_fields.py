@@ -8,15 +8,9 @@ import pytest
 from .raw_client import RawClient
 from .server_process import APPS_DIR, ServerProcess
 
+SITE = "websocket_site:app"
+
 FIELDS = "--forwarded-fields=for,proto,host,port,prefix"
-
-
-@pytest.fixture
-def start(start_server):
-    def start_site(*options):
-        return start_server("-m", "asgiserve", "websocket_site:app", "--port", "0", *options)
-
-    return start_site
 
 
 @pytest.fixture

@@ -10,14 +10,11 @@ from .raw_client import RawClient
 from .server_process import LOOPS
 from .waiting import settled, wait_until
 
+SITE = "asgi_site:app"
+
 MIB = 1024 * 1024
 SEED = 20260101
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-
-
-@pytest.fixture(scope="module")
-def server(start_shared_server):
-    return start_shared_server("-m", "asgiserve", "asgi_site:app", "--port", "0")
 
 
 @needs_proc

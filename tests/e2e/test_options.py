@@ -9,13 +9,7 @@ import pytest
 from .raw_client import RawClient
 from .waiting import wait_until
 
-
-@pytest.fixture
-def start(start_server):
-    def start_site(*options, **details):
-        return start_server("-m", "asgiserve", "asgi_site:app", "--port", "0", *options, **details)
-
-    return start_site
+SITE = "asgi_site:app"
 
 
 def get(server, target, *lines):

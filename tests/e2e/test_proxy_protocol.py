@@ -8,8 +8,6 @@ import sys
 
 import pytest
 
-from tests.certificates import Authority
-
 from .raw_client import RawClient
 from .server_process import LOOPS
 from .waiting import wait_until
@@ -33,11 +31,6 @@ def v2(command: int, family: int, rest: bytes) -> bytes:
 
 V2 = v2(0x21, 0x11, IPV4 + TLVS)
 UNIX = v2(0x21, 0x31, b"/run/client".ljust(108, b"\0") + b"/run/front".ljust(108, b"\0"))
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture

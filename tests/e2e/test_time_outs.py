@@ -19,12 +19,6 @@ def server(start_shared_server):
     return start_shared_server("-m", "asgiserve", "asgi_site:app", "--port", "0", *options)
 
 
-@pytest.fixture
-def raw(server):
-    with RawClient(server.address) as raw_client:
-        yield raw_client
-
-
 def test_connection_that_sends_nothing_is_closed_without_a_word(raw):
     begin = time.monotonic()
     assert raw.read_to_end() == b""

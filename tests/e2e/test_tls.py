@@ -17,7 +17,6 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect as connect_websocket
 
-from tests.certificates import Authority
 from tests.ws_peer import TEXT, client_frame, handshake
 
 from .raw_client import RawClient
@@ -32,11 +31,6 @@ needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 # Long enough for a loaded machine, but shorter than any time-out of the server.
 AT_ONCE_S = 4.0
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture(scope="module")

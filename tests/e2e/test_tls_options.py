@@ -9,17 +9,12 @@ import subprocess
 
 import pytest
 
-from tests.certificates import Authority, encrypt_key
+from tests.certificates import encrypt_key
 
 from .raw_client import RawClient
 from .server_process import LOOPS
 from .tls_clients import TRANSPORTS, TlsClient, scope_of, serve, stack_of
 from .waiting import DEADLINE_S
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture(scope="module")

@@ -23,20 +23,9 @@ from .raw_websocket import RawWebSocket
 from .waiting import DEADLINE_S
 from .websocket_clients import open_websocket
 
+SITE = "websocket_site:app"
+
 MIB = 1024 * 1024
-
-
-@pytest.fixture(scope="module")
-def server(start_shared_server):
-    return start_shared_server("-m", "asgiserve", "websocket_site:app", "--port", "0")
-
-
-@pytest.fixture
-def start(start_server):
-    def start_site(*options):
-        return start_server("-m", "asgiserve", "websocket_site:app", "--port", "0", *options)
-
-    return start_site
 
 
 def close_frame(code, reason=""):

@@ -13,15 +13,9 @@ from .server_process import LOOPS
 from .waiting import DEADLINE_S
 from .websocket_clients import open_websocket
 
+SITE = "websocket_site:app"
+
 SERVICE_RESTART = Frame(CLOSE, (1012).to_bytes(2, "big"))
-
-
-@pytest.fixture
-def start(start_server):
-    def start_site(*options):
-        return start_server("-m", "asgiserve", "websocket_site:app", "--port", "0", *options)
-
-    return start_site
 
 
 @pytest.mark.parametrize("loop", LOOPS)

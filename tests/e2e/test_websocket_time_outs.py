@@ -2,25 +2,17 @@
 
 import time
 
-import pytest
-
 from tests.ws_peer import CLOSE, PING, PONG, client_frame
 
 from .journal import read_journal
 from .waiting import DEADLINE_S, wait_until
 from .websocket_clients import open_websocket
 
+SITE = "websocket_site:app"
+
 MIB = 1024 * 1024
 # A time-out may be late by two ticks of the timer (0.25 s); the rest is for a busy machine.
 LATEST_S = 8.0
-
-
-@pytest.fixture
-def start(start_server):
-    def start_site(*options):
-        return start_server("-m", "asgiserve", "websocket_site:app", "--port", "0", *options)
-
-    return start_site
 
 
 def test_peer_that_vanishes_is_a_1011_after_the_ping_time_out(start, open_raw_websocket):

@@ -16,12 +16,6 @@ def server(request, start_shared_server):
     return start_shared_server("-m", "asgiserve", f"wsgi_site:{request.param}", *options)
 
 
-@pytest.fixture
-def raw(server):
-    with RawClient(server.address) as client:
-        yield client
-
-
 def head_of(path: str, *lines: str) -> bytes:
     return "\r\n".join([f"POST {path} HTTP/1.1", "host: e2e", *lines, "", ""]).encode()
 

@@ -33,15 +33,6 @@ def start_server(start_server: Callable[..., ServerProcess]) -> StartServer:
     return keep_plain(start_server)
 
 
-@pytest.fixture(scope="module")
-def server(
-    request: pytest.FixtureRequest, start_shared_server: Callable[..., ServerProcess]
-) -> ServerProcess:
-    """The server of the module's ``SITE``, with its ``OPTIONS``."""
-    options = getattr(request.module, "OPTIONS", ())
-    return start_shared_server("-m", "asgiserve", request.module.SITE, "--port", "0", *options)
-
-
 @pytest.fixture
 def site_url(server: ServerProcess) -> str:
     """Where the routes of the site stand."""
