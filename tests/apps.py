@@ -12,7 +12,9 @@ __all__ = [
     "SeenRequest",
     "answer",
     "body",
+    "http_scope",
     "read_body",
+    "receiving_app",
     "scripted_app",
     "start",
     "trailers",
@@ -55,6 +57,35 @@ async def answer(send: Send, data: bytes = b"", *, status: int = 200, headers: A
     length = (b"content-length", str(len(data)).encode())
     await send(start(*headers, length, status=status))
     await send(body(data))
+
+
+def receiving_app(count: int, events: list[Message]) -> AsgiApp:
+    """Adds what ``receive`` gives *count* times to *events*, then answers."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        for _ in range(count):
+            events.append(await receive())
+        await answer(send)
+
+    return app
+
+
+def http_scope(**details: Any) -> Scope:
+    """The scope of a POST, as a server makes it."""
+    return {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/a b",
+        "raw_path": b"/a%20b",
+        "query_string": b"x=1",
+        "root_path": "",
+        "headers": [(b"host", b"test")],
+        "client": ("192.0.2.7", 1),
+        "server": ("198.51.100.1", 8000),
+        **details,
+    }
 
 
 @dataclass

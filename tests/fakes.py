@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from asgiserve.config import Config
@@ -27,6 +27,7 @@ __all__ = [
     "SERVER",
     "FakeTransport",
     "ManualLoop",
+    "TaskStage",
     "Trace",
     "Wire",
     "feed_every_way",
@@ -68,6 +69,27 @@ class ManualLoop(asyncio.SelectorEventLoop):
         """Move the clock forward, then run what became due."""
         self.now_s += seconds
         self.run_until_idle()
+
+
+class TaskStage:
+    """Tasks on an event loop whose clock a test moves, all of which end with it."""
+
+    def __init__(self) -> None:
+        self.loop = ManualLoop()
+
+    def begin(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run *coroutine* as far as it comes without time passing."""
+        task = self.loop.create_task(coroutine)
+        self.loop.run_until_idle()
+        return task
+
+    def close(self) -> None:
+        """Cancel what is left."""
+        for task in asyncio.all_tasks(self.loop):
+            task.cancel()
+        self.loop.run_until_idle()
+        self.loop.close()
+        assert not self.loop.errors
 
 
 class ManualClock:

@@ -12,30 +12,10 @@ from tests.parser_traces import split_every_way
 __all__ = [
     "DoublingInflater",
     "FrameTrace",
-    "client_frame",
     "close_payload",
     "make_message_sink",
     "read_every_way",
 ]
-
-MASK = b"\x12\x34\xab\xcd"
-
-CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
-
-
-def client_frame(
-    opcode: int, payload: bytes = b"", *, is_final: bool = True, bits: int = 0, mask: bytes = MASK
-) -> bytes:
-    """A masked frame (RFC 6455 section 5.2); *bits* are set in its first byte."""
-    length = len(payload)
-    header = bytes((is_final << 7 | bits | opcode,))
-    if length < 126:
-        header += bytes((0x80 | length,))
-    elif length < 65536:
-        header += b"\xfe" + length.to_bytes(2, "big")
-    else:
-        header += b"\xff" + length.to_bytes(8, "big")
-    return header + mask + bytes(byte ^ mask[i & 3] for i, byte in enumerate(payload))
 
 
 def close_payload(code: int, reason: bytes = b"") -> bytes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from typing import NamedTuple
 
 __all__ = ["Frame", "client_close", "client_frame", "handshake", "read_frames", "split_answer"]
+
+MASK = b"\x12\x34\xab\xcd"
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
@@ -35,20 +36,24 @@ def handshake(path: str = "/", **fields: str | None) -> bytes:
 
 
 def client_frame(
-    opcode: int, payload: bytes = b"", *, is_final: bool = True, is_compressed: bool = False
+    opcode: int,
+    payload: bytes = b"",
+    *,
+    is_final: bool = True,
+    is_compressed: bool = False,
+    bits: int = 0,
+    mask: bytes = MASK,
 ) -> bytes:
-    """A masked frame."""
+    """A masked frame; *bits* are set in its first byte."""
     size = len(payload)
-    first = opcode | (0x80 if is_final else 0) | (0x40 if is_compressed else 0)
+    first = opcode | (0x80 if is_final else 0) | (0x40 if is_compressed else 0) | bits
     if size < 126:
         head = struct.pack("!BB", first, 0x80 | size)
     elif size < 65536:
         head = struct.pack("!BBH", first, 0x80 | 126, size)
     else:
         head = struct.pack("!BBQ", first, 0x80 | 127, size)
-    mask = os.urandom(4)
-    masked = bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
-    return head + mask + masked
+    return head + mask + bytes(byte ^ mask[at & 3] for at, byte in enumerate(payload))
 
 
 def client_close(code: int | None = None, reason: str = "") -> bytes:

@@ -14,7 +14,7 @@ import pytest
 
 from asgiserve.asgi.lifespan import UNWIND_TIMEOUT_S, Lifespan
 from asgiserve.errors import AppError, StartupError
-from tests.fakes import ManualLoop
+from tests.fakes import TaskStage
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -23,11 +23,11 @@ MODES_WITH_LIFESPAN = ("auto", "on")
 color: contextvars.ContextVar[str] = contextvars.ContextVar("color")
 
 
-class Stage:
-    """An event loop on a manual clock, and the lifespan of one application on it."""
+class Stage(TaskStage):
+    """The lifespan of one application on a manual clock."""
 
     def __init__(self) -> None:
-        self.loop = ManualLoop()
+        super().__init__()
         self._lifespan: Lifespan | None = None
 
     def lifespan(self, app: Any, mode: str = "auto", *, is_strict: bool = False) -> Lifespan:
@@ -42,18 +42,6 @@ class Stage:
         task = self.begin(coroutine)
         assert task.done(), "still waits"
         task.result()
-
-    def begin(self, coroutine: Any) -> asyncio.Task[None]:
-        task: asyncio.Task[None] = self.loop.create_task(coroutine)
-        self.loop.run_until_idle()
-        return task
-
-    def close(self) -> None:
-        for task in asyncio.all_tasks(self.loop):
-            task.cancel()
-        self.loop.run_until_idle()
-        self.loop.close()
-        assert not self.loop.errors
 
 
 @pytest.fixture

@@ -110,12 +110,18 @@ def test_host_of_an_absolute_target_is_added_where_the_field_is_missing(impl):
         ("strip", b"/api", "/", b"/"),
         ("strip", b"/%61pi/x", "/x", b"/%61pi/x"),
         ("strip", b"/apis", "/apis", b"/apis"),
+        ("strip", b"/x", "/x", b"/x"),
         ("prepend", b"/x", "/api/x", b"/api/x"),
         ("prepend", b"/api/x", "/api/api/x", b"/api/api/x"),
         ("auto", b"/x", "/api/x", b"/api/x"),
         ("auto", b"/api/x", "/api/x", b"/api/x"),
         ("auto", b"/api", "/api", b"/api"),
         ("auto", b"/apis", "/api/apis", b"/api/apis"),
+        ("auto", b"/x%20y", "/api/x y", b"/api/x%20y"),
+        ("auto", b"http://a/x", "/api/x", b"/api/x"),
+        # Not a path, so nothing is mounted below it (RFC 9112 section 3.2.4).
+        ("auto", b"*", "*", b"*"),
+        ("prepend", b"*", "*", b"*"),
     ],
 )
 def test_root_path_mode_says_what_becomes_of_path(impl, mode, target, path, raw_path):

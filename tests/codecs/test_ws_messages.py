@@ -9,18 +9,12 @@ import pytest
 
 from asgiserve.errors import WebSocketError
 from tests.frame_traces import (
-    BINARY,
-    CLOSE,
-    CONTINUATION,
-    PING,
-    PONG,
-    TEXT,
     DoublingInflater,
-    client_frame,
     close_payload,
     make_message_sink,
     read_every_way,
 )
+from tests.ws_peer import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame
 
 MakeReader = Callable[..., tuple[Any, Any]]
 

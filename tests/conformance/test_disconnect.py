@@ -5,22 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from asgiserve.errors import ClientDisconnected
-from tests.apps import answer, body, read_body, start
+from tests.apps import answer, body, read_body, receiving_app, start
 from tests.fakes import Wire
 from tests.http_responses import read_responses
 
 GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 POST_HEAD = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\n"
 DISCONNECT = {"type": "http.disconnect"}
-
-
-def receiving_app(count, events):
-    async def app(scope, receive, send):
-        for _ in range(count):
-            events.append(await receive())
-        await answer(send)
-
-    return app
 
 
 def test_receive_behind_the_response_is_a_disconnect(impl):

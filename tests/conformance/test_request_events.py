@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.apps import RecordingApp, answer, body, read_body, start
+from tests.apps import RecordingApp, answer, body, read_body, receiving_app, start
 from tests.fakes import Wire
 from tests.http_responses import read_responses
 from tests.ws_peer import handshake
@@ -14,15 +14,6 @@ from tests.ws_peer import handshake
 GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 POST_HEAD = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\n"
 CHUNKED_HEAD = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
-
-
-def receiving_app(count, events):
-    async def app(scope, receive, send):
-        for _ in range(count):
-            events.append(await receive())
-        await answer(send)
-
-    return app
 
 
 def test_request_without_a_body_is_one_event(impl):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextvars
 
-import pytest
-
 from tests.apps import RecordingApp, answer
 from tests.fakes import CLIENT, SERVER, Wire
 
@@ -77,10 +75,6 @@ def test_state_is_a_shallow_copy_for_each_request(impl):
     assert first["shared"] is shared
 
 
-def test_state_is_left_out_without_lifespan(impl):
-    assert "state" not in scope_of(impl, state=None)
-
-
 def test_scopes_of_one_connection_share_nothing_that_can_be_changed(impl):
     app = RecordingApp()
     with Wire(impl, app, state={}) as wire:
@@ -89,35 +83,6 @@ def test_scopes_of_one_connection_share_nothing_that_can_be_changed(impl):
     assert first == second
     for key in ("asgi", "headers", "extensions", "state"):
         assert first[key] is not second[key], key
-
-
-@pytest.mark.parametrize(
-    ("mode", "target", "path", "raw_path"),
-    [
-        ("keep", b"/b", "/b", b"/b"),
-        ("keep", b"/api/b", "/api/b", b"/api/b"),
-        ("strip", b"/api/b", "/b", b"/b"),
-        ("strip", b"/api", "/", b"/"),
-        ("strip", b"/b", "/b", b"/b"),
-        ("strip", b"/apiary", "/apiary", b"/apiary"),
-        ("prepend", b"/b", "/api/b", b"/api/b"),
-        ("prepend", b"/api/b", "/api/api/b", b"/api/api/b"),
-        ("auto", b"/b%20c", "/api/b c", b"/api/b%20c"),
-        ("auto", b"/api/b", "/api/b", b"/api/b"),
-        ("auto", b"/api", "/api", b"/api"),
-        ("auto", b"/apiary", "/api/apiary", b"/api/apiary"),
-        ("auto", b"http://a/b", "/api/b", b"/api/b"),
-        # Not a path, so nothing is mounted below it (RFC 9112 section 3.2.4).
-        ("auto", b"*", "*", b"*"),
-        ("prepend", b"*", "*", b"*"),
-    ],
-)
-def test_root_path_does_what_its_mode_says(impl, mode, target, path, raw_path):
-    request = b"OPTIONS %s HTTP/1.1\r\nhost: a\r\n\r\n" % target
-    scope = scope_of(impl, request, root_path="/api", root_path_mode=mode)
-    assert scope["root_path"] == "/api"
-    assert scope["path"] == path
-    assert scope["raw_path"] == raw_path
 
 
 def test_application_is_not_called_before_a_request(impl):

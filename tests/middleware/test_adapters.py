@@ -5,29 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from asgiserve.middleware.asgi2 import ASGI2Adapter
-from tests.apps import answer
-
-
-def http_scope(body: bytes = b"", **details: Any) -> dict[str, Any]:
-    """The scope of a request with *body*."""
-    return {
-        "type": "http",
-        "http_version": "1.1",
-        "method": "POST",
-        "scheme": "http",
-        "path": "/a b",
-        "query_string": b"x=1",
-        "root_path": "",
-        "headers": [(b"host", b"test"), (b"content-length", str(len(body)).encode())],
-        "client": ("192.0.2.7", 1),
-        "server": ("198.51.100.1", 8000),
-        **details,
-    }
+from tests.apps import answer, http_scope
 
 
 async def run_http(app: Any, body: bytes = b"", **details: Any) -> tuple[int, Any, bytes]:
     """Status, headers and body that *app* answers to one request."""
-    scope = http_scope(body, **details)
+    headers = [(b"host", b"test"), (b"content-length", str(len(body)).encode())]
+    scope = http_scope(headers=headers, **details)
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:

@@ -17,6 +17,7 @@ import pytest
 
 from asgiserve.errors import AppError, ClientDisconnected
 from asgiserve.middleware.wsgi import WSGIAdapter
+from tests.apps import http_scope
 
 END = {"type": "http.request", "body": b"", "more_body": False}
 
@@ -28,23 +29,6 @@ def body_events(*pieces: bytes) -> list[dict[str, Any]]:
         *({"type": "http.request", "body": piece, "more_body": True} for piece in begin),
         {"type": "http.request", "body": last, "more_body": False},
     ]
-
-
-def http_scope(**details: Any) -> dict[str, Any]:
-    return {
-        "type": "http",
-        "http_version": "1.1",
-        "method": "POST",
-        "scheme": "http",
-        "path": "/a b",
-        "raw_path": b"/a%20b",
-        "query_string": b"x=1",
-        "root_path": "",
-        "headers": [(b"host", b"test")],
-        "client": ("192.0.2.7", 1),
-        "server": ("198.51.100.1", 8000),
-        **details,
-    }
 
 
 async def run(

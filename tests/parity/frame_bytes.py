@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from random import Random
 from zlib import Z_SYNC_FLUSH, compressobj
 
-from tests.frame_traces import BINARY, CLOSE, PING, PONG, TEXT, client_frame, close_payload
+from tests.frame_traces import close_payload
+from tests.ws_peer import BINARY, CLOSE, PING, PONG, TEXT, client_frame
 
 __all__ = ["FrameSample", "make_frames"]
 

@@ -19,7 +19,7 @@ from asgiserve.server.draining import (
     UNWIND_TIMEOUT_S,
     drain,
 )
-from tests.fakes import ManualLoop
+from tests.fakes import TaskStage
 
 # More than all polls that may come on top of a time-out.
 SLACK_S = 0.1
@@ -63,11 +63,11 @@ class FakeConnection:
             self._stage.loop.call_soon(self.close)
 
 
-class Stage:
+class Stage(TaskStage):
     """A worker with fake connections and real tasks on a manual clock."""
 
     def __init__(self) -> None:
-        self.loop = ManualLoop()
+        super().__init__()
         self.worker: Any = SimpleNamespace(connections=set(), tasks=set(), is_draining=False)
         self.forced = asyncio.Event()
 
@@ -84,21 +84,12 @@ class Stage:
         return task
 
     def drain(self, timeout_s: float | None) -> asyncio.Task[None]:
-        task = self.loop.create_task(drain(self.worker, timeout_s, self.forced))
-        self.loop.run_until_idle()
-        return task
+        return self.begin(drain(self.worker, timeout_s, self.forced))
 
     def wait(self, seconds: float) -> None:
         """Let time pass in steps of the drain's own."""
         for _ in range(round(seconds / POLL_S)):
             self.loop.advance(POLL_S)
-
-    def close(self) -> None:
-        for task in asyncio.all_tasks(self.loop):
-            task.cancel()
-        self.loop.run_until_idle()
-        self.loop.close()
-        assert not self.loop.errors
 
 
 @pytest.fixture
