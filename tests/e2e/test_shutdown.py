@@ -80,6 +80,8 @@ def test_background_work_after_the_answer_is_waited_for(start):
     with RawClient(server.address) as raw:
         assert raw.get("/").body == b"done"
         server.send_signal(signal.SIGTERM)
+        server.wait_for_log("Shutting down")
+        (server.work_dir / "done").touch()
         assert server.exit_status() == 0
     assert "app: background work has ended" in server.log()
 

@@ -152,7 +152,7 @@ def test_hangup_brings_a_new_certificate_and_leaves_connections_open(
         assert old.get("/hello").status == 200
 
 
-def test_new_file_is_found_without_a_signal(start_server, authority):
+def test_new_file_is_found_without_a_signal_by_looks_that_are_3_s_apart(start_server, authority):
     files, new = authority.issue("localhost"), authority.issue("localhost")
     server = serve(start_server, stack_of("auto", TRANSPORTS[-1]), files)
     files.replace_by(new)

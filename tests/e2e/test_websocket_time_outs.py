@@ -15,7 +15,9 @@ MIB = 1024 * 1024
 LATEST_S = 8.0
 
 
-def test_peer_that_vanishes_is_a_1011_after_the_ping_time_out(start, open_raw_websocket):
+def test_peer_that_vanishes_for_the_ping_interval_and_its_time_out_is_a_1011(
+    start, open_raw_websocket
+):
     server = start("--ws-ping-interval=1", "--ws-ping-timeout=1")
     begin = time.monotonic()
     silent = open_raw_websocket(server, "/echo?case=silent")

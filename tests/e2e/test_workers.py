@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -204,7 +203,7 @@ def test_stuck_worker_is_killed_when_its_time_to_stop_is_over(start, connect):
     server = start("--timeout-graceful-shutdown=0.2", "--timeout-lifespan-shutdown=0.2")
     raw = connect(server)
     raw.send(b"GET /sleep?60 HTTP/1.1\r\nhost: e2e\r\n\r\n")
-    time.sleep(0.2)
+    server.wait_for_log("app: sleep begins")
     server.send_signal(signal.SIGTERM)
     assert server.exit_status() == 1
     assert "Killing worker process" in server.log()

@@ -8,16 +8,6 @@ from asgi_pieces import answer, journal, read_body, route, send_chunk, start_str
 
 
 @route
-async def receive_in_task(scope, receive, send, **query):
-    first = await asyncio.create_task(receive())
-    watcher = asyncio.create_task(receive())
-    await asyncio.sleep(0.02)
-    assert not watcher.done()
-    watcher.cancel()
-    await answer(send, [first["type"], first["body"].decode()])
-
-
-@route
 async def receive_times_out(scope, receive, send, **query):
     """Give up waiting in three ways; the request goes on after each."""
     given_up = []

@@ -37,6 +37,7 @@ async def app(scope, receive, send):
             while not (FOLDER / "go").exists():
                 pass
         case "/sleep":
+            print("app: sleep begins", flush=True)
             time.sleep(seconds)  # noqa: ASYNC251 - on purpose
         case "/exit":
             os._exit(7)

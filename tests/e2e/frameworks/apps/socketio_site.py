@@ -5,7 +5,7 @@ import asyncio
 import socketio
 from site_events import end_when_told, note
 
-server = socketio.AsyncServer(async_mode="asgi", ping_interval=1)
+server = socketio.AsyncServer(async_mode="asgi", ping_interval=0.1)
 app = socketio.ASGIApp(
     server, on_startup=lambda: note("started"), on_shutdown=lambda: note("stopped")
 )
