@@ -32,8 +32,7 @@ def run(app: Any, **options: Any) -> None:
     import asyncio
     import logging
 
-    from asgiserve.errors import StartupError
-    from asgiserve.exit_status import STARTUP_FAILURE
+    from asgiserve.errors import STARTUP_FAILURE, StartupError
     from asgiserve.loadable_config import Config
     from asgiserve.server.process_title import set_process_title
     from asgiserve.server.server import Server

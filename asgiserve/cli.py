@@ -21,8 +21,7 @@ from asgiserve.command_options import (
 )
 from asgiserve.config import DEFAULTS, OPTIONS, Config
 from asgiserve.config_sources import Settings, collect_settings, format_config
-from asgiserve.errors import ColumnError, ConfigError, StartupError
-from asgiserve.exit_status import STARTUP_FAILURE, USAGE_ERROR
+from asgiserve.errors import STARTUP_FAILURE, USAGE_ERROR, ColumnError, ConfigError, StartupError
 from asgiserve.version import __version__
 
 __all__ = ["flag_of", "main", "make_command"]

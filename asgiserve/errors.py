@@ -1,10 +1,16 @@
-"""The exceptions of asgiserve, sorted by who is at fault: peer, application, operator."""
+"""The exceptions of asgiserve, sorted by who is at fault: peer, application, operator.
+
+What a process ends with, other than 0, stands beside them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 __all__ = [
+    "FAILURE",
+    "STARTUP_FAILURE",
+    "USAGE_ERROR",
     "AppError",
     "AsgiserveError",
     "ClientDisconnected",
@@ -16,6 +22,13 @@ __all__ = [
     "StartupError",
     "WebSocketError",
 ]
+
+# Exit statuses. The application's shutdown failed, or the server broke.
+FAILURE = 1
+# An option is wrong: nothing was bound.
+USAGE_ERROR = 2
+# The server could not start; uvicorn's is the same.
+STARTUP_FAILURE = 3
 
 
 class AsgiserveError(Exception):

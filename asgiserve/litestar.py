@@ -15,8 +15,7 @@ from click.core import ParameterSource
 from litestar.plugins import CLIPlugin
 
 from asgiserve.config_sources import Sourced, collect_settings
-from asgiserve.errors import ConfigError, StartupError
-from asgiserve.exit_status import STARTUP_FAILURE
+from asgiserve.errors import STARTUP_FAILURE, ConfigError, StartupError
 
 __all__ = ["AsgiservePlugin"]
 

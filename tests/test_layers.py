@@ -31,7 +31,6 @@ LAYERS = {
             "early_signals",
             "env_file",
             "errors",
-            "exit_status",
             "log",
             "log_formatters",
             "log_handler",

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from asgiserve._twins import context
 from asgiserve.asgi.lifespan import Lifespan
 from asgiserve.connection.timeouts import TimeoutTicker
-from asgiserve.exit_status import FAILURE
+from asgiserve.errors import FAILURE
 from asgiserve.log import configure_logging
 from asgiserve.middleware.proxy_headers import ProxyHeadersMiddleware
 from asgiserve.middleware.readiness import ReadinessMiddleware

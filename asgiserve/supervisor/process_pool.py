@@ -14,8 +14,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from asgiserve.errors import AsgiserveError
-from asgiserve.exit_status import FAILURE, STARTUP_FAILURE, USAGE_ERROR
+from asgiserve.errors import FAILURE, STARTUP_FAILURE, USAGE_ERROR, AsgiserveError
 from asgiserve.supervisor.health_check import HealthCheck, Witness, retire
 from asgiserve.supervisor.pool_worker import (
     EXIT_MARGIN_S,

@@ -11,8 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Set
 from typing import Protocol
 
-from asgiserve.errors import ConfigError
-from asgiserve.exit_status import FAILURE, USAGE_ERROR
+from asgiserve.errors import FAILURE, USAGE_ERROR, ConfigError
 from asgiserve.supervisor.working_directory import find_working_directory
 
 __all__ = ["Phase", "ReloadCycle", "Worker"]

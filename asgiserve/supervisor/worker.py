@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from asgiserve.early_signals import catch_early_signals, ignore_late_signals
-from asgiserve.exit_status import FAILURE, STARTUP_FAILURE, USAGE_ERROR
+from asgiserve.errors import FAILURE, STARTUP_FAILURE, USAGE_ERROR
 
 if TYPE_CHECKING:
     from asgiserve.supervisor.channel import Channel
