@@ -55,7 +55,7 @@ class Config(options.Config):
         Raises:
             StartupError: there is no such thing, or importing it raised.
         """
-        from asgiserve.server.app_loader import import_app
+        from asgiserve.imports import import_app
 
         return import_app(self.app, self.app_dir) if isinstance(self.app, str) else self.app
 

@@ -31,6 +31,7 @@ LAYERS = {
             "early_signals",
             "env_file",
             "errors",
+            "imports",
             "log",
             "log_formatters",
             "log_handler",

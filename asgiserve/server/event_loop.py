@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from asgiserve.server.app_loader import import_callable
+from asgiserve.imports import import_callable
 from asgiserve.server.loop_errors import LoopErrors
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from asgiserve.server.app_loader import import_callable
+from asgiserve.imports import import_callable
 
 if TYPE_CHECKING:
     from asgiserve.config import Config

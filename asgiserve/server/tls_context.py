@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from asgiserve.connection.tls_info import ServerContext
 from asgiserve.errors import ConfigError, StartupError
-from asgiserve.server.app_loader import explain_failure, import_callable
+from asgiserve.imports import explain_failure, import_callable
 from asgiserve.server_kinds import split_sni
 
 if TYPE_CHECKING:
