@@ -19,9 +19,10 @@ from asgiserve.command_options import (
     from_command_line,
     make_parameter,
 )
-from asgiserve.config import DEFAULTS, OPTIONS, Config
+from asgiserve.config import DEFAULTS, OPTIONS
 from asgiserve.config_sources import Settings, collect_settings, format_config
 from asgiserve.errors import STARTUP_FAILURE, USAGE_ERROR, ColumnError, ConfigError, StartupError
+from asgiserve.loadable_config import Config
 from asgiserve.version import __version__
 
 __all__ = ["flag_of", "main", "make_command"]
@@ -104,16 +105,16 @@ def execute(
     if print_config:
         click.echo(format_config(settings))
     if check_config:
-        check(settings.make_config())
+        check(settings.make_config(Config))
     if print_config or check_config:
         return 0
     from asgiserve.server.exit_guard import leave_output
 
-    server_config = settings.make_config()
+    server_config = settings.make_config(Config)
     if settings.service_links:
         log_service_links(settings.service_links, server_config)
     try:
-        return serve(server_config, lambda: read_settings().make_config())
+        return serve(server_config, lambda: read_settings().make_config(Config))
     finally:
         leave_output()
 

@@ -10,20 +10,22 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from asgiserve.config import (
     LOGGING_CONFIG,
     OPTIONS,
+    Config,
     OptionError,
     parse_option,
     unknown_option_message,
 )
 from asgiserve.env_file import surroundings
 from asgiserve.errors import ConfigError
-from asgiserve.loadable_config import Config
 
 __all__ = ["Settings", "Sourced", "collect_settings", "format_config"]
+
+C = TypeVar("C", bound=Config)
 
 ENV_PREFIX = "ASGISERVE_"
 CONFIG_FILE_VARIABLE = "ASGISERVE_CONFIG"
@@ -83,8 +85,11 @@ class Settings:
         except OptionError as error:
             raise ConfigError(f"{error} (from {source})") from None
 
-    def make_config(self) -> Config:
+    def make_config(self, config_class: type[C]) -> C:
         """The configuration that these settings and the defaults are.
+
+        Args:
+            config_class: `config.Config`, or a class that adds methods to it.
 
         Raises:
             ConfigError: the application is missing, or options are in conflict.
@@ -94,7 +99,7 @@ class Settings:
                 "app: missing; give APP as MODULE:ATTRIBUTE, as in asgiserve main:app"
             )
         try:
-            return Config(**{name: sourced.value for name, sourced in self.values.items()})
+            return config_class(**{name: sourced.value for name, sourced in self.values.items()})
         except OptionError as error:
             given = [name for name in error.names if name in self.values]
             sources = ", ".join(f"{name} from {self.values[name].source}" for name in given)
@@ -208,7 +213,7 @@ def format_config(settings: Settings) -> str:
     # Without an application the others can still be shown.
     is_complete = "app" in settings.values
     shown = settings if is_complete else Settings({**settings.values, "app": Sourced("-:-", "")})
-    config = shown.make_config()
+    config = shown.make_config(Config)
     lines = []
     group = ""
     for name, option in OPTIONS.items():

@@ -16,6 +16,7 @@ from litestar.plugins import CLIPlugin
 
 from asgiserve.config_sources import Sourced, collect_settings
 from asgiserve.errors import STARTUP_FAILURE, ConfigError, StartupError
+from asgiserve.loadable_config import Config
 
 __all__ = ["AsgiservePlugin"]
 
@@ -70,7 +71,7 @@ def run(ctx: click.Context, **given: Any) -> None:
         settings.add("app", env.app_path, "litestar")
         settings.add("factory", env.is_app_factory, "litestar")
         settings.add("app_dir", env.cwd, "litestar")
-        config = settings.make_config()
+        config = settings.make_config(Config)
     except ConfigError as error:
         raise click.UsageError(str(error), ctx) from None
     with ExitStack() as stack:

@@ -170,12 +170,12 @@ def test_environment_file_is_a_source(empty_directory, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     (empty_directory / "app.env").write_text("WEB_CONCURRENCY=3\nFORWARDED_ALLOW_IPS=10.0.0.1\n")
     settings = collect({"app": "main:app", "env_file": "app.env", "forwarded_allow_ips": "::1"})
-    config = settings.make_config()
+    config = settings.make_config(Config)
     assert (config.workers, config.forwarded_allow_ips) == (3, ["::1"])
     assert settings.source_of("workers") == "WEB_CONCURRENCY in app.env"
     assert settings.source_of("forwarded_allow_ips") == "--forwarded_allow_ips"
     monkeypatch.setenv("WEB_CONCURRENCY", "2")
-    assert settings.make_config().workers == 2
+    assert settings.make_config(Config).workers == 2
     assert settings.source_of("workers") == "WEB_CONCURRENCY"
 
 
@@ -189,22 +189,22 @@ def test_environment_file_that_cannot_be_read(empty_directory, monkeypatch, libr
     (empty_directory / "app.env").write_bytes(b"A=\xff\n")
     settings = collect({"app": "main:app", "env_file": "app.env", "workers": "3"})
     if library is None:
-        assert settings.make_config().workers == 3
+        assert settings.make_config(Config).workers == 3
     else:
         with pytest.raises(ConfigError, match=r"^env_file: app.env: .*utf-8.*from --env_file"):
-            settings.make_config()
+            settings.make_config(Config)
 
 
 def test_conflict_names_both_sources():
     settings = collect({"app": "main:app", "uds": "s"}, {"ASGISERVE_FD": "3"})
     with pytest.raises(ConfigError) as caught:
-        settings.make_config()
+        settings.make_config(Config)
     assert str(caught.value).endswith("(fd from ASGISERVE_FD, uds from --uds)")
 
 
 def test_missing_application_is_refused():
     with pytest.raises(ConfigError, match="app: missing"):
-        collect().make_config()
+        collect().make_config(Config)
 
 
 def test_pyproject_is_read_when_there_is_no_asgiserve_toml(empty_directory):
@@ -271,7 +271,7 @@ def test_toml_gives_lists_tables_and_none(empty_directory):
         'app = "main:app"\nbind = ["a:1", "[::1]:2"]\ntimeout_graceful_shutdown = "none"\n'
         'uds_permissions = 0o666\nforwarded_allow_ips = ["10.0.0.0/8"]\n[headers]\nX-A = "1"\n'
     )
-    config = collect().make_config()
+    config = collect().make_config(Config)
     assert config.bind == ("a:1", "[::1]:2")
     assert config.timeout_graceful_shutdown is None
     assert config.headers == [("X-A", "1")]
@@ -311,8 +311,8 @@ def test_printed_configuration_is_a_file_that_gives_it_again(empty_directory):
     text = format_config(settings)
     assert tomllib.loads(text).keys() == OPTIONS.keys()
     (empty_directory / "asgiserve.toml").write_text(text, "utf-8")
-    assert collect().make_config() == settings.make_config()
+    assert collect().make_config(Config) == settings.make_config(Config)
 
 
 def test_settings_of_nothing_are_the_defaults():
-    assert collect({"app": "main:app"}).make_config() == Config("main:app")
+    assert collect({"app": "main:app"}).make_config(Config) == Config("main:app")

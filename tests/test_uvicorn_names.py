@@ -141,7 +141,7 @@ def read_ours(arguments: list[str]) -> Any:
         return 0
 
     make_command(keep).main(["main:app", *arguments], "asgiserve", standalone_mode=False)
-    return collect_settings(from_command_line(given), None, {}).make_config()
+    return collect_settings(from_command_line(given), None, {}).make_config(asgiserve.Config)
 
 
 def read_theirs(arguments: list[str]) -> dict[str, Any]:

@@ -212,7 +212,7 @@ def make_config(settings: Settings) -> Config:
     kept = {name: each for name, each in settings.values.items() if name in SERVER_OPTIONS}
     kept.setdefault("log_level", Sourced(DEFAULT_LOG_LEVEL, "bench"))
     fixed = {name: Sourced(value, "bench") for name, value in FIXED_OPTIONS.items()}
-    return Settings({**kept, **fixed}).make_config()
+    return Settings({**kept, **fixed}).make_config(Config)
 
 
 command = GroupedCommand(

@@ -18,7 +18,7 @@ from asgiserve.command_options import (
     from_command_line,
     make_parameter,
 )
-from asgiserve.config import DEFAULTS, OPTIONS
+from asgiserve.config import DEFAULTS, OPTIONS, Config
 from asgiserve.config_sources import Settings, Sourced, collect_settings
 from asgiserve.doctor.findings import Finding, Level, format_json, format_text
 from asgiserve.doctor.machine import Machine, find_on_machine
@@ -53,7 +53,7 @@ def examine(settings: Settings) -> list[Finding]:
     Raises:
         ConfigError: options are in conflict.
     """
-    config = settings.make_config()
+    config = settings.make_config(Config)
     return [
         Finding("asgiserve", Level.OK, f"{__version__} in {Path(__file__).parent.parent}"),
         *find_in_software(config),
