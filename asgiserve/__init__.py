@@ -9,8 +9,8 @@ from asgiserve.version import __version__
 
 if TYPE_CHECKING:
     from asgiserve.cli import main
-    from asgiserve.loadable_config import Config
     from asgiserve.server.server import Server
+    from asgiserve.uvicorn_api import Config
 
 __all__ = ["Config", "Server", "__version__", "main", "run"]
 
@@ -33,11 +33,11 @@ def run(app: Any, **options: Any) -> None:
     import logging
 
     from asgiserve.errors import STARTUP_FAILURE, StartupError
-    from asgiserve.loadable_config import Config
     from asgiserve.server.process_title import set_process_title
     from asgiserve.server.server import Server
     from asgiserve.standard_files import open_standard_files
     from asgiserve.supervisor.need import needs_supervisor
+    from asgiserve.uvicorn_api import Config
 
     open_standard_files()
     config = Config(app, **options)
@@ -78,7 +78,7 @@ def __getattr__(name: str) -> Any:
 
         return main
     if name == "Config":
-        from asgiserve.loadable_config import Config
+        from asgiserve.uvicorn_api import Config
 
         return Config
     if name == "Server":

@@ -22,7 +22,7 @@ from asgiserve.command_options import (
 from asgiserve.config import DEFAULTS, OPTIONS
 from asgiserve.config_sources import Settings, collect_settings, format_config
 from asgiserve.errors import STARTUP_FAILURE, USAGE_ERROR, ColumnError, ConfigError, StartupError
-from asgiserve.loadable_config import Config
+from asgiserve.uvicorn_api import Config
 from asgiserve.version import __version__
 
 __all__ = ["flag_of", "main", "make_command"]

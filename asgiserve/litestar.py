@@ -16,7 +16,7 @@ from litestar.plugins import CLIPlugin
 
 from asgiserve.config_sources import Sourced, collect_settings
 from asgiserve.errors import STARTUP_FAILURE, ConfigError, StartupError
-from asgiserve.loadable_config import Config
+from asgiserve.uvicorn_api import Config
 
 __all__ = ["AsgiservePlugin"]
 

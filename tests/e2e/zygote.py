@@ -24,7 +24,7 @@ from typing import Any
 IMPORTED = (
     "aiofastnet",
     "asgiserve.doctor.command",
-    "asgiserve.loadable_config",
+    "asgiserve.uvicorn_api",
     "asgiserve.server.server",
     "asgiserve.structured_logs",
     "asgiserve.supervisor.reloader",
