@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asgiserve.option_parameters import takes_options
+from asgiserve.config.parameters import takes_options
 from asgiserve.version import __version__
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from asgiserve.command_options import (
     from_command_line,
     make_parameter,
 )
-from asgiserve.config import DEFAULTS, OPTIONS
-from asgiserve.config_sources import Settings, collect_settings, format_config
+from asgiserve.config.config import DEFAULTS, OPTIONS
+from asgiserve.config.sources import Settings, collect_settings, format_config
 from asgiserve.errors import STARTUP_FAILURE, USAGE_ERROR, ColumnError, ConfigError, StartupError
 from asgiserve.uvicorn_api import Config
 from asgiserve.version import __version__

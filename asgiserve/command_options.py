@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from asgiserve.config import OPTIONS, Option
-from asgiserve.config_sources import Sourced
+from asgiserve.config.config import OPTIONS, Option
+from asgiserve.config.sources import Sourced
 
 __all__ = [
     "CONFIG_FILE_OPTION",

@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 from litestar.plugins import CLIPlugin
 
-from asgiserve.config_sources import Sourced, collect_settings
+from asgiserve.config.sources import Sourced, collect_settings
 from asgiserve.errors import STARTUP_FAILURE, ConfigError, StartupError
 from asgiserve.uvicorn_api import Config
 

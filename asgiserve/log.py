@@ -13,13 +13,13 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from asgiserve.config.logging_defaults import LOGGING_CONFIG
 from asgiserve.errors import ConfigError
 from asgiserve.log_formatters import TRACE, AccessFormatter, DefaultFormatter
 from asgiserve.log_handler import LogHandler
-from asgiserve.logging_defaults import LOGGING_CONFIG
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
 
 __all__ = [
     "TRACE",

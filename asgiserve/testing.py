@@ -16,9 +16,9 @@ from concurrent.futures import Future, wait
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
-from asgiserve.config import DEFAULTS, Config
+from asgiserve.config.config import DEFAULTS, Config
+from asgiserve.config.parameters import takes_options
 from asgiserve.errors import ConfigError, ShutdownError, StartupError
-from asgiserve.option_parameters import takes_options
 from asgiserve.server.listener import Listener
 from asgiserve.server.server import Server
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from asgiserve import config as options
+from asgiserve.config import config as options
 
 __all__ = ["Config"]
 

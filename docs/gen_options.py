@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from asgiserve.cli import flag_of
-from asgiserve.config import DEFAULTS, LOGGING_CONFIG, OPTIONS, Option
-from asgiserve.options import GROUPS
+from asgiserve.config.config import DEFAULTS, LOGGING_CONFIG, OPTIONS, Option
+from asgiserve.config.option import GROUPS
 
 PAGE = Path(__file__).with_name("options.md")
 

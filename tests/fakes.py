@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.connection.timeouts import TimeoutTicker
 from tests.parser_traces import (
     Trace,

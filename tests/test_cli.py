@@ -15,7 +15,7 @@ import pytest
 
 import asgiserve
 from asgiserve import cli
-from asgiserve.config import OPTIONS
+from asgiserve.config.config import OPTIONS
 from asgiserve.version import __version__
 from tests.columns import environment_of
 from tests.logging_state import restored_logging
@@ -261,7 +261,7 @@ def test_function_raises_config_errors():
 def test_bare_import_is_light():
     code = (
         "import sys, asgiserve\n"
-        "print(asgiserve.__version__, *{'click', 'asyncio', 'logging', 'asgiserve.config',"
+        "print(asgiserve.__version__, *{'click', 'asyncio', 'logging', 'asgiserve.config.config',"
         "'asgiserve._twins', 'uvloop', 'websockets'} & set(sys.modules))"
     )
     returncode, out, err = finish(start("-c", code))

@@ -12,7 +12,7 @@ from configparser import RawConfigParser
 
 import pytest
 
-from asgiserve.config import LOGGING_CONFIG, Config
+from asgiserve.config.config import LOGGING_CONFIG, Config
 from asgiserve.errors import ConfigError
 from asgiserve.log import TRACE, AccessFormatter, DefaultFormatter, configure_logging
 from asgiserve.log_formatters import escape_client, escape_target, format_duration

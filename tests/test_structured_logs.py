@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgiserve.config import LOGGING_CONFIG, Config, OptionError
+from asgiserve.config.config import LOGGING_CONFIG, Config, OptionError
 from asgiserve.log import configure_logging
 from asgiserve.structured_logs import JsonFormatter, LogfmtFormatter
 from tests.logging_state import restored_logging

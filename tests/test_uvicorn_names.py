@@ -22,8 +22,8 @@ import pytest
 import asgiserve
 from asgiserve.cli import make_command
 from asgiserve.command_options import from_command_line
-from asgiserve.config import DEFAULTS, LOGGING_CONFIG, OPTIONS
-from asgiserve.config_sources import collect_settings
+from asgiserve.config.config import DEFAULTS, LOGGING_CONFIG, OPTIONS
+from asgiserve.config.sources import collect_settings
 from asgiserve.errors import ConfigError
 from tests.certificates import Authority
 from tests.logging_state import restored_logging

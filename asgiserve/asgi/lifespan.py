@@ -16,7 +16,7 @@ from asgiserve.asgi.app_exit import AppExit, run_contained
 from asgiserve.errors import AppError, StartupError
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
 
 __all__ = ["Lifespan"]
 

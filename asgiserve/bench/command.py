@@ -25,12 +25,12 @@ from asgiserve.command_options import (
     from_command_line,
     make_parameter,
 )
-from asgiserve.config import DEFAULTS, OPTIONS, Config
-from asgiserve.config_sources import Settings, Sourced, collect_settings
+from asgiserve.config.config import DEFAULTS, OPTIONS, Config
+from asgiserve.config.kinds import Kind, choice, integer, seconds, to_text
+from asgiserve.config.option import APPLICATION, LOGGING, Option
+from asgiserve.config.sources import Settings, Sourced, collect_settings
+from asgiserve.config.values import FIELDS
 from asgiserve.errors import ConfigError
-from asgiserve.option_kinds import Kind, choice, integer, seconds, to_text
-from asgiserve.options import APPLICATION, LOGGING, Option
-from asgiserve.server_kinds import FIELDS
 
 __all__ = ["BENCH_OPTIONS", "command"]
 

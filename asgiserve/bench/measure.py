@@ -17,7 +17,7 @@ from asgiserve.bench.load import BEGIN, END, LoadOrder, LoadResult
 from asgiserve.bench.load_process import LoadError, LoadProcess
 from asgiserve.bench.request import Request
 from asgiserve.bench.timing import CpuReading, Shares, TimedApp, share_of
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.errors import AsgiserveError
 from asgiserve.middleware.proxy_headers import ProxyHeadersMiddleware
 from asgiserve.server.app_loader import load_app

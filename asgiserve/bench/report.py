@@ -9,7 +9,7 @@ from typing import Any
 
 from asgiserve._twins import COLUMN, SPEEDUPS
 from asgiserve.bench.measure import Measurement, Plan
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.version import __version__
 
 __all__ = ["describe_failure", "find_hints", "format_json", "format_text", "tell_figures"]

@@ -14,7 +14,7 @@ from asgiserve.connection.request_queue import RequestQueue
 
 if TYPE_CHECKING:
     from asgiserve.codecs.access_line import AccessLines
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
 
 __all__ = ["TICK_S", "WorkerContext", "to_ticks"]
 

@@ -10,7 +10,7 @@ import sys
 import threading
 from typing import Any
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.errors import StartupError
 from asgiserve.server.server import Server
 

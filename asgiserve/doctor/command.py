@@ -18,8 +18,8 @@ from asgiserve.command_options import (
     from_command_line,
     make_parameter,
 )
-from asgiserve.config import DEFAULTS, OPTIONS, Config
-from asgiserve.config_sources import Settings, Sourced, collect_settings
+from asgiserve.config.config import DEFAULTS, OPTIONS, Config
+from asgiserve.config.sources import Settings, Sourced, collect_settings
 from asgiserve.doctor.findings import Finding, Level, format_json, format_text
 from asgiserve.doctor.machine import Machine, find_on_machine
 from asgiserve.doctor.software import find_in_software

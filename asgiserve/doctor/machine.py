@@ -13,7 +13,7 @@ from asgiserve.doctor.findings import Finding, Level
 from asgiserve.supervisor.need import needs_supervisor
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
 
 __all__ = ["Machine", "find_on_machine"]
 

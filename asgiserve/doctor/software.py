@@ -17,7 +17,7 @@ from asgiserve.doctor.findings import Finding, Level
 from asgiserve.errors import ConfigError, StartupError
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
 
 __all__ = ["OPTIONAL_PACKAGES", "find_in_software"]
 

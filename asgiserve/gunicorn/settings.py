@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from asgiserve.config import DEFAULTS
+from asgiserve.config.config import DEFAULTS
 
 __all__ = ["find_unused", "read_settings"]
 

@@ -15,11 +15,11 @@ from typing import Any, ClassVar
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers import base
 
-from asgiserve.config import OPTIONS, Config
+from asgiserve.config.config import OPTIONS, Config
+from asgiserve.config.option import ADDRESS, PROCESSES, RELOAD
 from asgiserve.errors import ConfigError, StartupError
 from asgiserve.gunicorn.log import log_as_gunicorn
 from asgiserve.gunicorn.settings import find_unused, read_settings
-from asgiserve.options import ADDRESS, PROCESSES, RELOAD
 from asgiserve.server.event_loop import open_runner
 from asgiserve.server.in_flight import describe_requests
 from asgiserve.server.listener import Listener

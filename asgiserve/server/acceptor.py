@@ -19,7 +19,7 @@ from asgiserve.server.transport_loop import TransportLoop
 from asgiserve.server.transports import connect_plain, start_tls
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
     from asgiserve.connection.context import WorkerContext
     from asgiserve.server.spread import Spread
     from asgiserve.server.tls import TlsSettings

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from asgiserve._twins import access_line
 from asgiserve.access_layouts import TEXT_LAYOUT, Layout, make_text_layout
+from asgiserve.config.logging_defaults import ACCESS_FORMAT, TIME_FORMAT
 from asgiserve.log_formatters import (
     BOLD,
     RESET,
@@ -25,11 +26,10 @@ from asgiserve.log_formatters import (
 )
 from asgiserve.log_handler import LogHandler
 from asgiserve.log_writer import LogWriter
-from asgiserve.logging_defaults import ACCESS_FORMAT, TIME_FORMAT
 from asgiserve.structured_logs import JsonFormatter, LogfmtFormatter, StructuredFormatter
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
 
 __all__ = ["AccessLog", "make_access_log"]
 

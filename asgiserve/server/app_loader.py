@@ -18,7 +18,7 @@ from asgiserve.middleware.proxy_headers import ProxyHeadersMiddleware
 from asgiserve.middleware.wsgi import WSGIAdapter
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
 
 __all__ = [
     "check_env_file",

@@ -14,7 +14,7 @@ from asgiserve.imports import import_callable
 from asgiserve.server.loop_errors import LoopErrors
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
 
 __all__ = ["LoopFactory", "choose_loop_factory", "name_loop", "open_runner"]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from asgiserve.imports import import_callable
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
     from asgiserve.server.server import Server
 
 __all__ = ["find_callback", "notify"]

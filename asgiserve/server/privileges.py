@@ -14,7 +14,7 @@ if sys.platform != "win32":
     import pwd
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
 
 __all__ = ["Identity", "apply_umask", "find_identity"]
 

@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
 
 __all__ = ["set_process_title"]
 

@@ -20,7 +20,7 @@ from asgiserve.server.rare_log import RareLog
 from asgiserve.server.transports import wait_readable
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
 
 __all__ = ["ProxyProtocol", "addresses_of"]
 

@@ -51,7 +51,7 @@ from asgiserve.server.tls import TlsSettings
 from asgiserve.standard_files import open_standard_files
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
     from asgiserve.connection.context import WorkerContext
     from asgiserve.server.spread import Spread
 

@@ -11,21 +11,21 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from asgiserve.bind_address import (
+from asgiserve.config.bind_address import (
     BindAddress,
     FdAddress,
     TcpAddress,
     UnixAddress,
     parse_bind_address,
 )
-from asgiserve.config import DEFAULTS
+from asgiserve.config.config import DEFAULTS
 from asgiserve.errors import StartupError
 from asgiserve.server.listener import Listener, describe_address, reason_of
 from asgiserve.server.privileges import Identity, find_identity
 from asgiserve.server.systemd import SystemdSocket, list_sockets
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
 
 __all__ = ["bind_listeners", "open_fd", "open_tcp"]
 

@@ -12,7 +12,7 @@ from asgiserve.errors import AsgiserveError
 from asgiserve.server.tls_context import ContextMaker
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
 
 __all__ = ["TlsSettings"]
 

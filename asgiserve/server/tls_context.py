@@ -8,13 +8,13 @@ import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from asgiserve.config.values import split_sni
 from asgiserve.connection.tls_info import ServerContext
 from asgiserve.errors import ConfigError, StartupError
 from asgiserve.imports import explain_failure, import_callable
-from asgiserve.server_kinds import split_sni
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
 
 __all__ = ["ContextMaker"]
 

@@ -21,7 +21,7 @@ from asgiserve.supervisor.stack_file import StackFile
 from asgiserve.supervisor.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
     from asgiserve.supervisor.listener_sets import ListenerSets
 
 __all__ = ["Crew"]

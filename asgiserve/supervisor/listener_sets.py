@@ -14,7 +14,7 @@ from asgiserve.server.sockets import bind_listeners, open_tcp
 from asgiserve.supervisor.order import ListenerOrder
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
 
 __all__ = ["ListenerSets"]
 

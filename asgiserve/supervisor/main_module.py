@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib.machinery import PathFinder
 from typing import Any
 
-from asgiserve.config import OPTIONS, Config
+from asgiserve.config.config import OPTIONS, Config
 from asgiserve.errors import ConfigError
 
 __all__ = ["name_main_module"]

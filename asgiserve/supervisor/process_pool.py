@@ -29,7 +29,7 @@ from asgiserve.supervisor.pool_worker import (
 from asgiserve.supervisor.respawn_delay import SOON_S, RespawnDelay
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
 
 __all__ = ["Host", "ProcessPool"]
 

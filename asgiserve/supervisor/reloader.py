@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from asgiserve.child_process import check_children
-from asgiserve.config import DEFAULTS
+from asgiserve.config.config import DEFAULTS
 from asgiserve.errors import ConfigError
 from asgiserve.log import configure_logging
 from asgiserve.server import systemd
@@ -41,7 +41,7 @@ from asgiserve.supervisor.stack_file import StackFile
 from asgiserve.supervisor.watch_rules import WatchRules
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
 
 __all__ = ["run_reloader"]
 

@@ -12,7 +12,7 @@ from asgiserve.errors import ConfigError, StartupError
 from asgiserve.supervisor.supervisor import Supervisor
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
 
 __all__ = ["supervise"]
 

@@ -35,7 +35,7 @@ from asgiserve.supervisor.working_directory import find_working_directory
 from asgiserve.version import __version__
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
 
 __all__ = ["Supervisor"]
 

@@ -16,7 +16,7 @@ from asgiserve.errors import ConfigError
 from asgiserve.supervisor.working_directory import find_working_directory
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
 
 __all__ = ["WatchRules"]
 

@@ -108,7 +108,7 @@ def make_asgiserve_protocol(app: App) -> asyncio.Protocol:
 
 def make_column_protocol(modules: Any, app: App) -> asyncio.Protocol:
     """asgiserve's connection with default limits; *modules* has those of one column."""
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
 
     config = Config(app, access_log=False)
     worker = modules.context.WorkerContext(app, config, asyncio.get_running_loop())

@@ -11,7 +11,7 @@ from asgiserve.bench.load import LoadResult
 from asgiserve.bench.measure import Measurement, Plan
 from asgiserve.bench.request import Request
 from asgiserve.bench.timing import CpuReading, Shares
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.version import __version__
 
 PLAN = Plan(Request(target="/x"), 16, 5, 1)

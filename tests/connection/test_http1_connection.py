@@ -12,7 +12,7 @@ import weakref
 
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.connection.addresses import Addresses
 from tests.apps import RecordingApp, answer
 from tests.fakes import CLIENT, SERVER, Wire

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.connection.timeouts import TURN_S, TimeoutTicker
 from tests.fakes import ManualLoop
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.connection.tls_info import add_tls, format_name
 from asgiserve.server.tls import TlsSettings
 from tests.apps import RecordingApp, answer

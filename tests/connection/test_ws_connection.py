@@ -13,7 +13,7 @@ import zlib
 
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.errors import ClientDisconnected
 from tests.apps import RecordingApp
 from tests.fakes import FakeTransport, Wire

@@ -6,7 +6,7 @@ import re
 import runpy
 
 from asgiserve.cli import flag_of
-from asgiserve.config import OPTIONS
+from asgiserve.config.config import OPTIONS
 
 from .pages import DOCS
 

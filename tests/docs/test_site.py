@@ -19,7 +19,7 @@ import pytest
 from asgiserve.bench.command import command as bench
 from asgiserve.cli import make_command
 from asgiserve.command_options import from_command_line
-from asgiserve.config import OPTIONS, parse_option
+from asgiserve.config.config import OPTIONS, parse_option
 
 from .pages import DOCS, ROOT, find_pages, read_navigation
 

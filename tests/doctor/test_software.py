@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.doctor import software
 from asgiserve.doctor.findings import Level
 from asgiserve.doctor.software import (

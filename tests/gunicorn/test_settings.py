@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 
 pytest.importorskip("gunicorn.config")
 

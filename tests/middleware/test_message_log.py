@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.log_formatters import TRACE
 from asgiserve.middleware.message_log import MessageLog
 from asgiserve.server.app_loader import load_app

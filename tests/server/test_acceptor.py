@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from asgiserve._twins import context
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.errors import StartupError
 from asgiserve.server import acceptor as acceptor_module
 from asgiserve.server.acceptor import Acceptor

@@ -10,7 +10,7 @@ from textwrap import dedent
 
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.errors import ConfigError, StartupError
 from asgiserve.log_formatters import TracebackFormatter
 from asgiserve.middleware.asgi2 import ASGI2Adapter

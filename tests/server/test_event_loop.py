@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.errors import ConfigError
 from asgiserve.server.event_loop import choose_loop_factory, name_loop
 from tests.apps import answer

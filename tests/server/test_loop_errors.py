@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.server.event_loop import open_runner, take_errors
 from asgiserve.server.loop_errors import MAX_KINDS, LoopErrors
 from asgiserve.server.rare_log import REPORT_INTERVAL_S

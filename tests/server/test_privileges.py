@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.errors import ConfigError, StartupError
 from asgiserve.server import privileges
 from asgiserve.server.privileges import Identity, apply_umask, find_identity
@@ -25,7 +25,7 @@ as_root = pytest.mark.skipif(
 # Becomes what the options say, and tells who it is then.
 BECOME = """\
 import json, os, sys
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.server.privileges import find_identity
 find_identity(Config("main:app", **json.loads(sys.argv[1]))).assume()
 find_identity(Config("main:app", **json.loads(sys.argv[1]))).assume()

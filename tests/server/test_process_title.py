@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.server.process_title import set_process_title
 
 

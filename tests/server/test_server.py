@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.errors import StartupError
 from asgiserve.server import draining
 from asgiserve.server.server import Server

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.server.server import Server
 from asgiserve.server.signals import UPKEEP_SIGNALS
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.connection.unsent_limit import STRANGER_BYTES
 from asgiserve.errors import ConfigError, StartupError
 from asgiserve.server.acceptor import addresses_of

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
+from asgiserve.config.values import split_sni
 from asgiserve.errors import AsgiserveError, ConfigError, StartupError
 from asgiserve.server.tls import TlsSettings
-from asgiserve.server_kinds import split_sni
 from tests.apps import answer
 from tests.certificates import Authority, KeyFiles, encrypt_key, shake_hands
 

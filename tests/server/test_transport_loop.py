@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.server.tls import TlsSettings
 from asgiserve.server.transport_loop import ResetWatch, TransportLoop
 from asgiserve.server.transports import start_tls

@@ -6,7 +6,7 @@ import signal
 from dataclasses import dataclass, field
 from typing import Any
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.supervisor.pool_worker import PoolWorker, State
 from asgiserve.supervisor.process_pool import ProcessPool
 from asgiserve.supervisor.process_stats import ProcessStats

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.errors import ConfigError
 from asgiserve.supervisor.channel import MAX_TEXT_CHARS, MAX_UNSENT_BYTES, Channel
 from asgiserve.supervisor.order import ListenerOrder, WorkerOrder

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.supervisor.channel import Channel
 from asgiserve.supervisor.fork_server import serve_forks
 from asgiserve.supervisor.fork_server_process import ForkServerProcess

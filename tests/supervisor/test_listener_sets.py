@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.errors import StartupError
 from asgiserve.supervisor.listener_sets import ListenerSets
 from asgiserve.supervisor.takeover import Inheritance

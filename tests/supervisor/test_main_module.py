@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.errors import ConfigError
 from asgiserve.supervisor.main_module import name_main_module
 

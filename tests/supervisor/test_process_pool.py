@@ -2,7 +2,7 @@
 
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.errors import ConfigError
 from asgiserve.supervisor.pool_worker import EXIT_MARGIN_S
 

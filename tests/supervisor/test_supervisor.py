@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.errors import ConfigError, StartupError
 from asgiserve.server.stop_request import REPEAT_S, StopSignals
 from asgiserve.supervisor import supervise as supervise_module

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.errors import StartupError
 from asgiserve.supervisor.need import TAKEOVER_VARIABLE, needs_supervisor
 from asgiserve.supervisor.takeover import Inheritance

@@ -1,6 +1,6 @@
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.errors import ConfigError
 from asgiserve.supervisor.watch_rules import WatchRules
 

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from asgiserve.config import Config
+from asgiserve.config.config import Config
 from asgiserve.supervisor import worker_server
 from asgiserve.supervisor.channel import Channel
 from asgiserve.supervisor.order import WorkerOrder

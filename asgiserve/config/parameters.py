@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, ParamSpec, Protocol, TypeVar
 
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
 
     P = ParamSpec("P")
     Result = TypeVar("Result")

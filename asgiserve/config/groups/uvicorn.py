@@ -12,13 +12,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from asgiserve import option_kinds as kinds
-from asgiserve import server_kinds
-from asgiserve.option_kinds import choice, optional, seconds, size
-from asgiserve.options import APPLICATION, UVICORN, OptionError, option
+from asgiserve.config import kinds
+from asgiserve.config import values as server_kinds
+from asgiserve.config.kinds import choice, optional, seconds, size
+from asgiserve.config.option import APPLICATION, UVICORN, OptionError, option
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
 
 __all__ = ["UvicornOptions", "apply_uvicorn_options"]
 

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from asgiserve import option_kinds as kinds
-from asgiserve import server_kinds
-from asgiserve.option_kinds import integer, optional, seconds, size
-from asgiserve.options import PROCESSES, RELOAD, OptionError, option
+from asgiserve.config import kinds
+from asgiserve.config import values as server_kinds
+from asgiserve.config.kinds import integer, optional, seconds, size
+from asgiserve.config.option import PROCESSES, RELOAD, OptionError, option
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
 
 __all__ = ["ProcessOptions", "check_process_conflicts"]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from asgiserve.config import (
+from asgiserve.config.config import (
     LOGGING_CONFIG,
     OPTIONS,
     Config,
@@ -20,7 +20,7 @@ from asgiserve.config import (
     parse_option,
     unknown_option_message,
 )
-from asgiserve.env_file import surroundings
+from asgiserve.config.env_file import surroundings
 from asgiserve.errors import ConfigError
 
 __all__ = ["Settings", "Sourced", "collect_settings", "format_config"]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from asgiserve.bind_address import FdAddress, TcpAddress, UnixAddress, parse_bind_address
-from asgiserve.config import LOGGING_CONFIG, OPTIONS, Config
+from asgiserve.config.bind_address import FdAddress, TcpAddress, UnixAddress, parse_bind_address
+from asgiserve.config.config import LOGGING_CONFIG, OPTIONS, Config
 from asgiserve.errors import ConfigError
 
 APP = "main:app"

@@ -9,8 +9,8 @@ import tomllib
 import pytest
 
 from asgiserve import Config
-from asgiserve.config import OPTIONS
-from asgiserve.config_sources import Settings, Sourced, collect_settings, format_config
+from asgiserve.config.config import OPTIONS
+from asgiserve.config.sources import Settings, Sourced, collect_settings, format_config
 from asgiserve.errors import ConfigError
 
 

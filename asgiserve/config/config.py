@@ -14,12 +14,15 @@ from dataclasses import KW_ONLY, dataclass, field, fields
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
-from asgiserve import option_kinds as kinds
-from asgiserve import server_kinds
-from asgiserve.env_file import surroundings
-from asgiserve.logging_defaults import LOGGING_CONFIG as LOGGING_CONFIG
-from asgiserve.option_kinds import choice, integer, optional, seconds, size
-from asgiserve.options import (
+from asgiserve.config import kinds
+from asgiserve.config import values as server_kinds
+from asgiserve.config.env_file import surroundings
+from asgiserve.config.groups.processes import ProcessOptions, check_process_conflicts
+from asgiserve.config.groups.tls import TlsOptions, check_tls_conflicts
+from asgiserve.config.groups.uvicorn import UvicornOptions, apply_uvicorn_options
+from asgiserve.config.kinds import choice, integer, optional, seconds, size
+from asgiserve.config.logging_defaults import LOGGING_CONFIG as LOGGING_CONFIG
+from asgiserve.config.option import (
     ADDRESS,
     APPLICATION,
     GROUPS,
@@ -33,9 +36,6 @@ from asgiserve.options import (
     OptionError,
     option,
 )
-from asgiserve.process_options import ProcessOptions, check_process_conflicts
-from asgiserve.tls_options import TlsOptions, check_tls_conflicts
-from asgiserve.uvicorn_options import UvicornOptions, apply_uvicorn_options
 
 if TYPE_CHECKING:
     from configparser import RawConfigParser

@@ -13,9 +13,8 @@ from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
 
-from asgiserve.bind_address import parse_bind_address
-from asgiserve.logging_defaults import LOGGING_CONFIG
-from asgiserve.option_kinds import (
+from asgiserve.config.bind_address import parse_bind_address
+from asgiserve.config.kinds import (
     DIRECTORY,
     Kind,
     choice,
@@ -25,6 +24,7 @@ from asgiserve.option_kinds import (
     to_integer,
     to_text,
 )
+from asgiserve.config.logging_defaults import LOGGING_CONFIG
 
 __all__ = [
     "APP",

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from asgiserve import option_kinds as kinds
-from asgiserve import server_kinds
-from asgiserve.option_kinds import choice, optional, seconds
-from asgiserve.options import TIMEOUTS, TLS, OptionError, option
+from asgiserve.config import kinds
+from asgiserve.config import values as server_kinds
+from asgiserve.config.kinds import choice, optional, seconds
+from asgiserve.config.option import TIMEOUTS, TLS, OptionError, option
 
 if TYPE_CHECKING:
-    from asgiserve.config import Config
+    from asgiserve.config.config import Config
 
 __all__ = ["TlsOptions", "check_tls_conflicts"]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from asgiserve.config.kinds import Kind
 from asgiserve.errors import ConfigError
-from asgiserve.option_kinds import Kind
 
 __all__ = [
     "ADDRESS",
