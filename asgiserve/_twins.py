@@ -19,7 +19,6 @@ from asgiserve.errors import ColumnError
 if TYPE_CHECKING:
     from asgiserve.asgi import cycle, http_cycle, scope, ws_cycle
     from asgiserve.codecs import (
-        access_line,
         header_fields,
         http1_chunks,
         http1_framing,
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
         ws_connection,
         ws_wire_cycle,
     )
+    from asgiserve.logs import access_line
 
 __all__ = [
     "COLUMN",
@@ -72,7 +72,7 @@ SPEEDUPS = "asgiserve._speedups"
 
 # Where the pure twin of each compiled module lives.
 TWINNED = {
-    "access_line": "asgiserve.codecs.access_line",
+    "access_line": "asgiserve.logs.access_line",
     "context": "asgiserve.connection.context",
     "cycle": "asgiserve.asgi.cycle",
     "flow_control": "asgiserve.connection.flow_control",

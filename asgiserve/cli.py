@@ -123,7 +123,7 @@ def log_service_links(variables: Sequence[str], config: Config) -> None:
     """Say that *variables* are not taken for options."""
     import logging
 
-    from asgiserve.log import configure_logging
+    from asgiserve.logs.configure import configure_logging
 
     configure_logging(config)
     logging.getLogger("asgiserve.error").info(
@@ -138,7 +138,7 @@ def check(config: Config) -> None:
         ConfigError: something would fail.
         StartupError: a file of TLS cannot be read.
     """
-    from asgiserve.log import configure_logging
+    from asgiserve.logs.configure import configure_logging
     from asgiserve.server.app_loader import check_env_file
     from asgiserve.server.event_loop import choose_loop_factory
     from asgiserve.server.tls import TlsSettings

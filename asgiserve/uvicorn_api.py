@@ -61,7 +61,7 @@ class Config(options.Config):
 
     def configure_logging(self) -> None:
         """Set up the loggers, as a server does when it is made."""
-        from asgiserve.log import configure_logging
+        from asgiserve.logs.configure import configure_logging
 
         configure_logging(self)
 

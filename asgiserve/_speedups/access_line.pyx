@@ -1,12 +1,12 @@
 # cython: language_level=3, freethreading_compatible=True
-"""Accelerated twin of ``codecs/access_line.py``: a finished request or WebSocket as one line."""
+"""Accelerated twin of ``logs/access_line.py``: a finished request or WebSocket as one line."""
 
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE, PyByteArray_Resize
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.string cimport memcpy
 
-from asgiserve.access_layouts import TEXT_LAYOUT
-from asgiserve.log_formatters import (
+from asgiserve.logs.access_layout import TEXT_LAYOUT
+from asgiserve.logs.formatters import (
     SAFE_CLIENT_CHARS,
     SAFE_TARGET_BYTES,
     escape_client,

@@ -18,13 +18,13 @@ LOGGING_CONFIG: dict[str, Any] = {
     "disable_existing_loggers": False,
     "formatters": {
         "default": {
-            "()": "asgiserve.log_formatters.DefaultFormatter",
+            "()": "asgiserve.logs.DefaultFormatter",
             "fmt": ERROR_FORMAT,
             "datefmt": TIME_FORMAT,
             "use_colors": None,
         },
         "access": {
-            "()": "asgiserve.log_formatters.AccessFormatter",
+            "()": "asgiserve.logs.AccessFormatter",
             "fmt": ACCESS_FORMAT,
             "datefmt": TIME_FORMAT,
             "use_colors": None,
@@ -32,12 +32,12 @@ LOGGING_CONFIG: dict[str, Any] = {
     },
     "handlers": {
         "default": {
-            "class": "asgiserve.log_handler.LogHandler",
+            "class": "asgiserve.logs.LogHandler",
             "formatter": "default",
             "stream": "ext://sys.stderr",
         },
         "access": {
-            "class": "asgiserve.log_handler.LogHandler",
+            "class": "asgiserve.logs.LogHandler",
             "formatter": "access",
             "stream": "ext://sys.stdout",
         },

@@ -13,8 +13,8 @@ from asgiserve.connection.flow_control import WriteBatch
 from asgiserve.connection.request_queue import RequestQueue
 
 if TYPE_CHECKING:
-    from asgiserve.codecs.access_line import AccessLines
     from asgiserve.config.config import Config
+    from asgiserve.logs.access_line import AccessLines
 
 __all__ = ["TICK_S", "WorkerContext", "to_ticks"]
 

@@ -23,7 +23,7 @@ from asgiserve.config.sources import Settings, Sourced, collect_settings
 from asgiserve.doctor.findings import Finding, Level, format_json, format_text
 from asgiserve.doctor.machine import Machine, find_on_machine
 from asgiserve.doctor.software import find_in_software
-from asgiserve.log_formatters import shows_colors
+from asgiserve.logs.formatters import shows_colors
 from asgiserve.version import __version__
 
 __all__ = ["command"]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
 
-from asgiserve.log_formatters import BOLD, DIM, RESET
+from asgiserve.logs.formatters import BOLD, DIM, RESET
 
 __all__ = ["Finding", "Level", "format_json", "format_text"]
 

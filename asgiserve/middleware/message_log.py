@@ -6,7 +6,7 @@ import itertools
 import logging
 from typing import Any
 
-from asgiserve.log_formatters import TRACE
+from asgiserve.logs.formatters import TRACE
 
 __all__ = ["MessageLog"]
 

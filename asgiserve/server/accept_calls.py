@@ -12,8 +12,8 @@ from collections.abc import Coroutine, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from asgiserve.logs.rate_limit import RareLog
 from asgiserve.server.accept_loop import GONE, STARVED_RETRY_S, Take
-from asgiserve.server.rare_log import RareLog
 
 if TYPE_CHECKING:
     from asgiserve.server.listener import Listener

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from asgiserve.server.rare_log import RareLog
+from asgiserve.logs.rate_limit import RareLog
 
 if TYPE_CHECKING:
     from asgiserve.server.listener import Listener

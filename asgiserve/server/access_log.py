@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, TextIO
 from urllib.parse import quote
 
 from asgiserve._twins import access_line
-from asgiserve.access_layouts import TEXT_LAYOUT, Layout, make_text_layout
 from asgiserve.config.logging_defaults import ACCESS_FORMAT, TIME_FORMAT
-from asgiserve.log_formatters import (
+from asgiserve.logs.access_layout import TEXT_LAYOUT, Layout, make_text_layout
+from asgiserve.logs.formatters import (
     BOLD,
     RESET,
     STATUS_COLORS,
@@ -24,9 +24,9 @@ from asgiserve.log_formatters import (
     escape_client,
     escape_target,
 )
-from asgiserve.log_handler import LogHandler
-from asgiserve.log_writer import LogWriter
-from asgiserve.structured_logs import JsonFormatter, LogfmtFormatter, StructuredFormatter
+from asgiserve.logs.handler import LogHandler
+from asgiserve.logs.structured import JsonFormatter, LogfmtFormatter, StructuredFormatter
+from asgiserve.logs.writer import LogWriter
 
 if TYPE_CHECKING:
     from asgiserve.config.config import Config

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgiserve.errors import ConfigError, StartupError
 from asgiserve.imports import explain_failure, import_app
-from asgiserve.log_formatters import TRACE
+from asgiserve.logs.formatters import TRACE
 from asgiserve.middleware.asgi2 import ASGI2Adapter
 from asgiserve.middleware.message_log import MessageLog
 from asgiserve.middleware.proxy_headers import ProxyHeadersMiddleware

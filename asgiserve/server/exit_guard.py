@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from asgiserve.log_writer import is_writable, open_nonblocking, wait_for_readers
+from asgiserve.logs.writer import is_writable, open_nonblocking, wait_for_readers
 
 __all__ = ["flush_output", "guard_exit", "guard_startup", "leave_output"]
 

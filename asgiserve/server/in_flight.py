@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from asgiserve.log_formatters import escape_client, escape_target
+from asgiserve.logs.formatters import escape_client, escape_target
 
 if TYPE_CHECKING:
     from asgiserve.connection.context import WorkerContext

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from asgiserve._twins import COLUMN, LLHTTP_VERSION
-from asgiserve.log_formatters import colored_start
+from asgiserve.logs.formatters import colored_start
 from asgiserve.server.event_loop import name_loop
 from asgiserve.version import __version__
 

@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from asgiserve.server.rare_log import RareLog
+from asgiserve.logs.rate_limit import RareLog
 
 __all__ = ["LoopErrors", "is_peer_fault"]
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from asgiserve.codecs.proxy_protocol import ProxyHeader, ProxyHeaderParser
 from asgiserve.connection.addresses import Addresses, address_pair, address_text
 from asgiserve.errors import PeerError
+from asgiserve.logs.rate_limit import RareLog
 from asgiserve.middleware.trusted_hosts import TrustedHosts
-from asgiserve.server.rare_log import RareLog
 from asgiserve.server.transports import wait_readable
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from asgiserve._twins import context
 from asgiserve.asgi.lifespan import Lifespan
 from asgiserve.connection.timeouts import TimeoutTicker
 from asgiserve.errors import FAILURE
-from asgiserve.log import configure_logging
+from asgiserve.logs.configure import configure_logging
 from asgiserve.middleware.proxy_headers import ProxyHeadersMiddleware
 from asgiserve.middleware.readiness import ReadinessMiddleware
 from asgiserve.server.acceptor import Acceptor, check_event_loop

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from asgiserve.errors import ConfigError
-from asgiserve.log_formatters import escape_text
+from asgiserve.logs.formatters import escape_text
 
 if TYPE_CHECKING:
     from asgiserve.supervisor.order import WorkerOrder

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from asgiserve.child_process import check_children
 from asgiserve.config.config import DEFAULTS
 from asgiserve.errors import ConfigError
-from asgiserve.log import configure_logging
+from asgiserve.logs.configure import configure_logging
 from asgiserve.server import systemd
 from asgiserve.server.listener import Listener
 from asgiserve.server.log_files import reopen_log_files

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from asgiserve.log_formatters import escape_text
+from asgiserve.logs.formatters import escape_text
 from asgiserve.server.nameless_file import open_nameless_file
 
 __all__ = ["StackFile"]

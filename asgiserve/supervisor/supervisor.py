@@ -18,8 +18,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from asgiserve.errors import ConfigError, StartupError
-from asgiserve.log import configure_logging
-from asgiserve.log_formatters import colored_start
+from asgiserve.logs.configure import configure_logging
+from asgiserve.logs.formatters import colored_start
 from asgiserve.server import systemd
 from asgiserve.server.log_files import give_log_files, reopen_log_files
 from asgiserve.server.pid_file import PidFile

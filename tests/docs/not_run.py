@@ -12,7 +12,9 @@ OF_OTHER_SERVERS = (
 )
 OF_FRAMEWORKS = "a framework's own command or settings; tests/e2e/test_launchers.py starts them"
 OF_PROJECTS = "it needs a project; those of tests/e2e/frameworks are served like this"
-OF_LOGS = "a sample of lines, which tests/test_structured_logs.py and tests/test_log.py make"
+OF_LOGS = (
+    "a sample of lines, which tests/logs/test_structured.py and tests/logs/test_configure.py make"
+)
 # The page and the block's first line. A block that is gone has to go here too.
 NOT_RUN = {
     ("README.md", "$ pip install -e '.[test]' && python -m pytest"): (

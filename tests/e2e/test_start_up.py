@@ -202,7 +202,7 @@ LOG_CONFIG = """
   "formatters": {
     "plain": {"format": "%(levelname)s %(message)s"},
     "mine": {
-      "()": "asgiserve.log_formatters.AccessFormatter",
+      "()": "asgiserve.logs.AccessFormatter",
       "fmt": "mine %(client_addr)s %(request_line)s %(status_code)s"
     }
   },

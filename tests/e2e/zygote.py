@@ -26,7 +26,7 @@ IMPORTED = (
     "asgiserve.doctor.command",
     "asgiserve.uvicorn_api",
     "asgiserve.server.server",
-    "asgiserve.structured_logs",
+    "asgiserve.logs.structured",
     "asgiserve.supervisor.reloader",
     "asgiserve.supervisor.supervise",
     "asgiserve.supervisor.supervisor",

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from asgiserve.config.config import Config
-from asgiserve.log_formatters import TRACE
+from asgiserve.logs.formatters import TRACE
 from asgiserve.middleware.message_log import MessageLog
 from asgiserve.server.app_loader import load_app
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from asgiserve.logs.rate_limit import REPORT_INTERVAL_S
 from asgiserve.server import accept_loop
 from asgiserve.server.accept_loop import (
     BEAT_INTERVAL_S,
@@ -22,7 +23,6 @@ from asgiserve.server.accept_loop import (
     Watch,
 )
 from asgiserve.server.listener import Listener
-from asgiserve.server.rare_log import REPORT_INTERVAL_S
 from asgiserve.server.sockets import open_tcp
 from tests.fakes import ManualLoop
 

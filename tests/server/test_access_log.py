@@ -14,7 +14,7 @@ from typing import BinaryIO, TextIO
 import pytest
 
 from asgiserve.config.config import LOGGING_CONFIG, Config
-from asgiserve.log import configure_logging
+from asgiserve.logs.configure import configure_logging
 from asgiserve.server import access_log
 from asgiserve.server.access_log import make_access_log
 from tests.fakes import ManualLoop

@@ -12,7 +12,7 @@ import pytest
 
 from asgiserve.config.config import Config
 from asgiserve.errors import ConfigError, StartupError
-from asgiserve.log_formatters import TracebackFormatter
+from asgiserve.logs.formatters import TracebackFormatter
 from asgiserve.middleware.asgi2 import ASGI2Adapter
 from asgiserve.middleware.proxy_headers import ProxyHeadersMiddleware
 from asgiserve.middleware.wsgi import WSGIAdapter

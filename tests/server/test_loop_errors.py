@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from asgiserve.config.config import Config
+from asgiserve.logs.rate_limit import REPORT_INTERVAL_S
+from asgiserve.logs.structured import JsonFormatter
 from asgiserve.server.event_loop import open_runner, take_errors
 from asgiserve.server.loop_errors import MAX_KINDS, LoopErrors
-from asgiserve.server.rare_log import REPORT_INTERVAL_S
-from asgiserve.structured_logs import JsonFormatter
 from tests.apps import answer
 from tests.fakes import FakeTransport, ManualClock, ManualLoop
 

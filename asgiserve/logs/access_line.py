@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from operator import itemgetter
 
-from asgiserve.access_layouts import TEXT_LAYOUT, Layout, Pieces
-from asgiserve.log_formatters import escape_client, escape_target, format_duration
+from asgiserve.logs.access_layout import TEXT_LAYOUT, Layout, Pieces
+from asgiserve.logs.formatters import escape_client, escape_target, format_duration
 
 __all__ = ["AccessLines"]
 

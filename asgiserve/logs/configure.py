@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from asgiserve.config.logging_defaults import LOGGING_CONFIG
 from asgiserve.errors import ConfigError
-from asgiserve.log_formatters import TRACE, AccessFormatter, DefaultFormatter
-from asgiserve.log_handler import LogHandler
+from asgiserve.logs.formatters import TRACE, AccessFormatter, DefaultFormatter
+from asgiserve.logs.handler import LogHandler
 
 if TYPE_CHECKING:
     from asgiserve.config.config import Config
@@ -30,8 +30,8 @@ __all__ = [
 ]
 
 STRUCTURED_FORMATTERS = {
-    "json": "asgiserve.structured_logs.JsonFormatter",
-    "logfmt": "asgiserve.structured_logs.LogfmtFormatter",
+    "json": "asgiserve.logs.JsonFormatter",
+    "logfmt": "asgiserve.logs.LogfmtFormatter",
 }
 
 

@@ -1,6 +1,6 @@
 """How an access line is put together: constant bytes, and the parts of a request between them.
 
-One layout for each value of ``log_format``; both columns of ``codecs/access_line`` write by them.
+One layout for each value of ``log_format``; both columns of ``logs/access_line`` write by them.
 The formatters of ``log_formatters`` and ``structured_logs`` make the same lines from log records.
 """
 

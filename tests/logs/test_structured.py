@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgiserve.config.config import LOGGING_CONFIG, Config, OptionError
-from asgiserve.log import configure_logging
-from asgiserve.structured_logs import JsonFormatter, LogfmtFormatter
+from asgiserve.logs.configure import configure_logging
+from asgiserve.logs.structured import JsonFormatter, LogfmtFormatter
 from tests.logging_state import restored_logging
 
 pytestmark = pytest.mark.usefixtures(restored_logging.__name__)

@@ -14,9 +14,9 @@ import pytest
 
 from asgiserve.config.config import LOGGING_CONFIG, Config
 from asgiserve.errors import ConfigError
-from asgiserve.log import TRACE, AccessFormatter, DefaultFormatter, configure_logging
-from asgiserve.log_formatters import escape_client, escape_target, format_duration
-from asgiserve.structured_logs import JsonFormatter, LogfmtFormatter
+from asgiserve.logs.configure import TRACE, AccessFormatter, DefaultFormatter, configure_logging
+from asgiserve.logs.formatters import escape_client, escape_target, format_duration
+from asgiserve.logs.structured import JsonFormatter, LogfmtFormatter
 from tests.logging_state import LOGGER_NAMES, restored_logging
 
 pytestmark = pytest.mark.usefixtures(restored_logging.__name__)
@@ -182,7 +182,7 @@ CUSTOM = {
     "formatters": {
         "plain": {"format": "mine %(message)s"},
         "access": {
-            "()": "asgiserve.log.AccessFormatter",
+            "()": "asgiserve.logs.AccessFormatter",
             "fmt": "%(client_addr)s %(request_line)s %(status_code)s",
         },
     },

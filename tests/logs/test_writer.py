@@ -15,8 +15,8 @@ from typing import Any, TextIO
 
 import pytest
 
-from asgiserve import log_writer
-from asgiserve.log_writer import MAX_UNSENT_BYTES, LogWriter, Target, open_nonblocking
+from asgiserve.logs import writer as log_writer
+from asgiserve.logs.writer import MAX_UNSENT_BYTES, LogWriter, Target, open_nonblocking
 from tests.fakes import ManualClock
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs pipes that can be polled")

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from asgiserve.log_handler import LogHandler
+from asgiserve.logs.handler import LogHandler
 
 
 def make_record(message: object, *arguments: object) -> logging.LogRecord:

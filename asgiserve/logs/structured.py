@@ -11,8 +11,8 @@ import re
 import time
 from typing import Any
 
-from asgiserve.access_layouts import JSON_LAYOUT, LOGFMT_LAYOUT, Layout
-from asgiserve.log_formatters import TracebackFormatter, format_duration
+from asgiserve.logs.access_layout import JSON_LAYOUT, LOGFMT_LAYOUT, Layout
+from asgiserve.logs.formatters import TracebackFormatter, format_duration
 
 __all__ = ["JsonFormatter", "LogfmtFormatter", "StructuredFormatter"]
 

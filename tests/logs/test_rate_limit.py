@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from asgiserve.server.rare_log import REPORT_INTERVAL_S, RareLog
+from asgiserve.logs.rate_limit import REPORT_INTERVAL_S, RareLog
 
 
 def test_lines_are_written_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgiserve.access_layouts import (
+from asgiserve.logs.access_layout import (
     JSON_LAYOUT,
     LOGFMT_LAYOUT,
     TEXT_LAYOUT,
@@ -17,7 +17,7 @@ from asgiserve.access_layouts import (
     Part,
     make_text_layout,
 )
-from asgiserve.log_formatters import escape_client, escape_target, format_duration
+from asgiserve.logs.formatters import escape_client, escape_target, format_duration
 
 REQUEST = {
     "client": "192.0.2.1:5000",

@@ -6,7 +6,7 @@ import logging
 import traceback
 from typing import Any, TextIO
 
-from asgiserve.log_writer import LogWriter
+from asgiserve.logs.writer import LogWriter
 
 __all__ = ["LogHandler"]
 
@@ -14,7 +14,7 @@ __all__ = ["LogHandler"]
 class LogHandler(logging.StreamHandler[TextIO]):
     """Writes records to *stream*, by default standard error, without blocking.
 
-    For logging configurations: ``asgiserve.log.LogHandler`` takes the place of
+    For logging configurations: ``asgiserve.logs.LogHandler`` takes the place of
     ``logging.StreamHandler``.
     """
 
