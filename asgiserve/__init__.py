@@ -33,9 +33,9 @@ def run(app: Any, **options: Any) -> None:
     import logging
 
     from asgiserve.errors import STARTUP_FAILURE, StartupError
-    from asgiserve.server.process_title import set_process_title
+    from asgiserve.process.standard_files import open_standard_files
+    from asgiserve.process.title import set_process_title
     from asgiserve.server.server import Server
-    from asgiserve.standard_files import open_standard_files
     from asgiserve.supervisor.need import needs_supervisor
     from asgiserve.uvicorn_api import Config
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import atexit
 from typing import NoReturn
 
-from asgiserve.early_signals import catch_early_signals, ignore_late_signals
-from asgiserve.standard_files import open_standard_files
+from asgiserve.process.early_signals import catch_early_signals, ignore_late_signals
+from asgiserve.process.standard_files import open_standard_files
 
 __all__ = ["main"]
 

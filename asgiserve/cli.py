@@ -108,7 +108,7 @@ def execute(
         check(settings.make_config(Config))
     if print_config or check_config:
         return 0
-    from asgiserve.server.exit_guard import leave_output
+    from asgiserve.process.exit_guard import leave_output
 
     server_config = settings.make_config(Config)
     if settings.service_links:
@@ -165,7 +165,7 @@ def serve(config: Config, reread: Callable[[], Config]) -> int:
         from asgiserve.supervisor.supervise import supervise
 
         return supervise(config, reread, owns_process=True)
-    from asgiserve.server.process_title import set_process_title
+    from asgiserve.process.title import set_process_title
     from asgiserve.server.server import Server
 
     set_process_title("server", config)

@@ -8,8 +8,8 @@ import subprocess
 from types import TracebackType
 
 from asgiserve.bench.load import LoadOrder, LoadResult
-from asgiserve.child_process import child_command
 from asgiserve.errors import AsgiserveError
+from asgiserve.process.child_process import child_command
 
 __all__ = ["LoadError", "LoadProcess"]
 

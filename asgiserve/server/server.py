@@ -24,31 +24,31 @@ from asgiserve.errors import FAILURE
 from asgiserve.logs.configure import configure_logging
 from asgiserve.middleware.proxy_headers import ProxyHeadersMiddleware
 from asgiserve.middleware.readiness import ReadinessMiddleware
-from asgiserve.server.acceptor import Acceptor, check_event_loop
-from asgiserve.server.access_log import make_access_log
-from asgiserve.server.app_loader import load_app
-from asgiserve.server.draining import drain
-from asgiserve.server.event_loop import open_runner
-from asgiserve.server.exit_guard import guard_exit, guard_startup
-from asgiserve.server.introduction import describe_addresses, introduce
-from asgiserve.server.listener import Listener
-from asgiserve.server.log_files import give_log_files, reopen_log_files
-from asgiserve.server.notify import find_callback, notify
-from asgiserve.server.pid_file import PidFile
-from asgiserve.server.privileges import apply_umask, find_identity
-from asgiserve.server.server_state import ServerState
-from asgiserve.server.signals import (
+from asgiserve.process.exit_guard import guard_exit, guard_startup
+from asgiserve.process.log_files import give_log_files, reopen_log_files
+from asgiserve.process.pid_file import PidFile
+from asgiserve.process.privileges import apply_umask, find_identity
+from asgiserve.process.signals import (
     STOP_SIGNALS,
     UPKEEP_SIGNALS,
     catch_signals,
     find_unhandled,
     raise_again,
 )
+from asgiserve.process.standard_files import open_standard_files
+from asgiserve.process.systemd import announce, notify_ready, notify_reloading
+from asgiserve.server.acceptor import Acceptor, check_event_loop
+from asgiserve.server.access_log import make_access_log
+from asgiserve.server.app_loader import load_app
+from asgiserve.server.draining import drain
+from asgiserve.server.event_loop import open_runner
+from asgiserve.server.introduction import describe_addresses, introduce
+from asgiserve.server.listener import Listener
+from asgiserve.server.notify import find_callback, notify
+from asgiserve.server.server_state import ServerState
 from asgiserve.server.sockets import bind_listeners
 from asgiserve.server.stop_request import StopRequest, StopSignals, finish_unless
-from asgiserve.server.systemd import announce, notify_ready, notify_reloading
 from asgiserve.server.tls import TlsSettings
-from asgiserve.standard_files import open_standard_files
 
 if TYPE_CHECKING:
     from asgiserve.config.config import Config

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable
 
-from asgiserve.server.nameless_file import open_nameless_file
+from asgiserve.process.nameless_file import open_nameless_file
 
 __all__ = ["STALE_AFTER_S", "Spread"]
 

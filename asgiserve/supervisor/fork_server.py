@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import os
 
-from asgiserve.signal_handlers import fork_process
+from asgiserve.process.signal_handlers import fork_process
 from asgiserve.supervisor.channel import Channel
 
 __all__ = ["serve_forks"]

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from asgiserve.process.stats import ProcessStats
 from asgiserve.supervisor.pool_worker import PoolWorker, Reason, State
-from asgiserve.supervisor.process_stats import ProcessStats
 from asgiserve.supervisor.pulse import Pulse, Verdict
 
 __all__ = ["HealthCheck", "Witness"]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Set
 from typing import Protocol
 
 from asgiserve.errors import FAILURE, USAGE_ERROR, ConfigError
-from asgiserve.supervisor.working_directory import find_working_directory
+from asgiserve.process.working_directory import find_working_directory
 
 __all__ = ["Phase", "ReloadCycle", "Worker"]
 

@@ -15,16 +15,18 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from asgiserve.child_process import check_children
 from asgiserve.config.config import DEFAULTS
 from asgiserve.errors import ConfigError
 from asgiserve.logs.configure import configure_logging
-from asgiserve.server import systemd
+from asgiserve.process import systemd
+from asgiserve.process.child_process import check_children
+from asgiserve.process.log_files import reopen_log_files
+from asgiserve.process.pid_file import PidFile
+from asgiserve.process.privileges import apply_umask
+from asgiserve.process.signal_pipe import SignalPipe
+from asgiserve.process.stack_file import StackFile
+from asgiserve.process.title import set_process_title
 from asgiserve.server.listener import Listener
-from asgiserve.server.log_files import reopen_log_files
-from asgiserve.server.pid_file import PidFile
-from asgiserve.server.privileges import apply_umask
-from asgiserve.server.process_title import set_process_title
 from asgiserve.server.sockets import bind_listeners
 from asgiserve.server.stop_request import StopSignals
 from asgiserve.supervisor.file_watch import (
@@ -36,8 +38,6 @@ from asgiserve.supervisor.file_watch import (
 from asgiserve.supervisor.order import ListenerOrder, WorkerOrder
 from asgiserve.supervisor.reload_cycle import Phase, ReloadCycle
 from asgiserve.supervisor.reloaded_worker import ReloadedWorker
-from asgiserve.supervisor.signal_pipe import SignalPipe
-from asgiserve.supervisor.stack_file import StackFile
 from asgiserve.supervisor.watch_rules import WatchRules
 
 if TYPE_CHECKING:

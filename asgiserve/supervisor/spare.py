@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from asgiserve.process.stack_file import StackFile
 from asgiserve.supervisor.fork_server_process import ForkServerProcess
-from asgiserve.supervisor.stack_file import StackFile
 from asgiserve.supervisor.worker_process import WorkerProcess
 
 __all__ = ["Mate", "Spare"]

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from asgiserve.child_process import check_children
 from asgiserve.errors import ConfigError, StartupError
+from asgiserve.process.child_process import check_children
 from asgiserve.supervisor.supervisor import Supervisor
 
 if TYPE_CHECKING:

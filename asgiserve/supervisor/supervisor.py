@@ -20,18 +20,18 @@ from typing import TYPE_CHECKING
 from asgiserve.errors import ConfigError, StartupError
 from asgiserve.logs.configure import configure_logging
 from asgiserve.logs.formatters import colored_start
-from asgiserve.server import systemd
-from asgiserve.server.log_files import give_log_files, reopen_log_files
-from asgiserve.server.pid_file import PidFile
-from asgiserve.server.privileges import apply_umask, find_identity
-from asgiserve.server.process_title import set_process_title
+from asgiserve.process import systemd
+from asgiserve.process.log_files import give_log_files, reopen_log_files
+from asgiserve.process.orphans import adopt_orphans, reap_orphans
+from asgiserve.process.pid_file import PidFile
+from asgiserve.process.privileges import apply_umask, find_identity
+from asgiserve.process.signal_pipe import SignalPipe
+from asgiserve.process.title import set_process_title
+from asgiserve.process.working_directory import find_working_directory
 from asgiserve.server.stop_request import StopSignals
 from asgiserve.supervisor.crew import Crew
 from asgiserve.supervisor.listener_sets import ListenerSets
-from asgiserve.supervisor.orphans import adopt_orphans, reap_orphans
-from asgiserve.supervisor.signal_pipe import SignalPipe
 from asgiserve.supervisor.takeover import Inheritance, Takeover
-from asgiserve.supervisor.working_directory import find_working_directory
 from asgiserve.version import __version__
 
 if TYPE_CHECKING:

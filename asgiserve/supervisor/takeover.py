@@ -14,8 +14,8 @@ import subprocess
 import sys
 from typing import Any
 
-from asgiserve.child_process import successor_environment
 from asgiserve.errors import StartupError
+from asgiserve.process.child_process import successor_environment
 from asgiserve.server.listener import Listener
 from asgiserve.server.sockets import open_fd
 from asgiserve.supervisor.need import TAKEOVER_VARIABLE

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from asgiserve.errors import ConfigError
-from asgiserve.supervisor.working_directory import find_working_directory
+from asgiserve.process.working_directory import find_working_directory
 
 if TYPE_CHECKING:
     from asgiserve.config.config import Config

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from asgiserve.server.exit_guard import leave_output
+from asgiserve.process.exit_guard import leave_output
 
 if TYPE_CHECKING:
     from asgiserve.supervisor.channel import Channel

@@ -14,8 +14,8 @@ import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from asgiserve.early_signals import catch_early_signals, ignore_late_signals
 from asgiserve.errors import FAILURE, STARTUP_FAILURE, USAGE_ERROR
+from asgiserve.process.early_signals import catch_early_signals, ignore_late_signals
 
 if TYPE_CHECKING:
     from asgiserve.supervisor.channel import Channel
@@ -102,7 +102,7 @@ def import_server(channel: Channel, title: str) -> None:
         EOFError: the supervisor is gone.
     """
     channel.receive_path()
-    from asgiserve.server.process_title import set_process_title
+    from asgiserve.process.title import set_process_title
 
     set_process_title(title)
     try:
@@ -127,7 +127,7 @@ def run_worker(order: WorkerOrder, channel: Channel, app: Any = None) -> int:
     write_stacks_to(order.stacks_fd)
     channel.send({"kind": "started"})
     from asgiserve.errors import ConfigError, StartupError
-    from asgiserve.server.exit_guard import leave_output
+    from asgiserve.process.exit_guard import leave_output
 
     try:
         return serve(order, channel, app)
@@ -144,8 +144,8 @@ def run_worker(order: WorkerOrder, channel: Channel, app: Any = None) -> int:
 
 def serve(order: WorkerOrder, channel: Channel, app: Any) -> int:
     """Make the server of *order* and run it; the exit status."""
+    from asgiserve.process.title import set_process_title
     from asgiserve.server.event_loop import open_runner
-    from asgiserve.server.process_title import set_process_title
     from asgiserve.supervisor.watch_thread import WatchThread
     from asgiserve.supervisor.worker_server import WorkerServer, open_listeners
 

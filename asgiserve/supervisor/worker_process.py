@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from asgiserve.child_process import child_command
-from asgiserve.early_signals import ignore_late_signals
-from asgiserve.server.exit_guard import flush_output, leave_output
-from asgiserve.signal_handlers import fork_process
+from asgiserve.process.child_process import child_command
+from asgiserve.process.early_signals import ignore_late_signals
+from asgiserve.process.exit_guard import flush_output, leave_output
+from asgiserve.process.signal_handlers import fork_process
 from asgiserve.supervisor.channel import Channel
 
 if TYPE_CHECKING:

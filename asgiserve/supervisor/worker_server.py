@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from asgiserve.process.log_files import reopen_log_files
 from asgiserve.server.in_flight import describe_requests
 from asgiserve.server.introduction import describe_stack
 from asgiserve.server.listener import Listener
-from asgiserve.server.log_files import reopen_log_files
 from asgiserve.server.server import Server
 from asgiserve.server.sockets import open_fd
 from asgiserve.server.spread import Spread

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import asgiserve
 from asgiserve._twins import Column
-from asgiserve.server.signals import STOP_SIGNALS
+from asgiserve.process.signals import STOP_SIGNALS
 from asgiserve.server.stop_request import REPEAT_S
 from tests.columns import environment_of
 

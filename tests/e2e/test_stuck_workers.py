@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from asgiserve.supervisor.process_stats import read_stats
+from asgiserve.process.stats import read_stats
 
 from .raw_client import RawClient
 from .waiting import wait_until

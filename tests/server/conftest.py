@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from asgiserve.process.signals import STOP_SIGNALS
 from asgiserve.server import stop_request
-from asgiserve.server.signals import STOP_SIGNALS
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ import pytest
 
 from asgiserve.config.config import Config
 from asgiserve.errors import StartupError
+from asgiserve.process.signals import STOP_SIGNALS
 from asgiserve.server import draining
 from asgiserve.server.server import Server
-from asgiserve.server.signals import STOP_SIGNALS
 from tests.apps import Receive, Scope, Send, answer, read_body
 from tests.ws_peer import handshake
 

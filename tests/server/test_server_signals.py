@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from asgiserve.config.config import Config
+from asgiserve.process.signals import UPKEEP_SIGNALS
 from asgiserve.server.server import Server
-from asgiserve.server.signals import UPKEEP_SIGNALS
 
 if sys.platform == "win32":
     pytest.skip("Windows has no such signals", allow_module_level=True)

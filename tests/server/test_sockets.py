@@ -69,7 +69,7 @@ def taken_port() -> Iterator[int]:
 def passed_socket(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
     """A listening socket, passed on as systemd does but for the number of its descriptor."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
-        monkeypatch.setattr("asgiserve.server.systemd.FIRST_FD", sock.fileno())
+        monkeypatch.setattr("asgiserve.process.systemd.FIRST_FD", sock.fileno())
         monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
         monkeypatch.setenv("LISTEN_FDS", "1")
         monkeypatch.setenv("LISTEN_FDNAMES", "web")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from asgiserve.supervisor.orphans import PR_SET_CHILD_SUBREAPER, adopt_orphans
+from asgiserve.process.orphans import PR_SET_CHILD_SUBREAPER, adopt_orphans
 
 
 @pytest.fixture

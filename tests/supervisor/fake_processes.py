@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asgiserve.config.config import Config
+from asgiserve.process.stats import ProcessStats
 from asgiserve.supervisor.pool_worker import PoolWorker, State
 from asgiserve.supervisor.process_pool import ProcessPool
-from asgiserve.supervisor.process_stats import ProcessStats
 
 
 @dataclass(eq=False)

@@ -15,8 +15,8 @@ from typing import Any
 
 import asgiserve
 from asgiserve._twins import Column
-from asgiserve.child_process import child_command
 from asgiserve.config.config import Config
+from asgiserve.process.child_process import child_command
 from asgiserve.supervisor.channel import Channel
 from asgiserve.supervisor.order import ListenerOrder, WorkerOrder
 from asgiserve.supervisor.worker_process import held_signals

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TypeAlias
 
-from asgiserve.signal_handlers import set_handler
+from asgiserve.process.signal_handlers import set_handler
 
 __all__ = ["STOP_SIGNALS", "UPKEEP_SIGNALS", "catch_signals", "find_unhandled", "raise_again"]
 

@@ -54,7 +54,7 @@ def child_command(entry: str, *arguments: str) -> list[str]:
         check_children("child processes")
         return [sys.executable, CHILD_FLAG, entry, *arguments]
     module, _, function = ENTRIES[entry].partition(":")
-    folder = str(Path(__file__).resolve().parents[1])
+    folder = str(Path(__file__).resolve().parents[2])
     code = BOOTSTRAP.format(folder=folder, module=module, function=function)
     # Private, but what multiprocessing uses as well: -X, -W, -O and their like.
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
@@ -70,7 +70,7 @@ def check_children(option: str) -> None:
     if is_frozen() and not hasattr(sys, _STARTS_CHILDREN):
         raise ConfigError(
             f"{option}: this frozen program cannot start processes; freeze it with PyInstaller and "
-            "asgiserve's hooks, or call asgiserve.child_process.enter_child() first of all"
+            "asgiserve's hooks, or call asgiserve.process.child_process.enter_child() first of all"
         )
 
 

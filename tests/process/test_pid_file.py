@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from asgiserve.errors import StartupError
-from asgiserve.server.pid_file import PidFile, is_alive
+from asgiserve.process.pid_file import PidFile, is_alive
 
 if sys.platform == "win32":
     pytest.skip("files are POSIX' here", allow_module_level=True)

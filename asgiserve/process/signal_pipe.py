@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from types import FrameType, TracebackType
 from typing import Any
 
-from asgiserve.signal_handlers import set_handler
+from asgiserve.process.signal_handlers import set_handler
 
 __all__ = ["SignalPipe"]
 

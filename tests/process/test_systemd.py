@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from asgiserve.server import systemd
-from asgiserve.server.systemd import (
+from asgiserve.process import systemd
+from asgiserve.process.systemd import (
     SystemdSocket,
     Watchdog,
     WatchdogTimer,
@@ -97,7 +97,7 @@ def test_sockets_need_variables_that_make_sense(passed, variables):
 
 def test_sockets_are_not_passed_on_to_programs_that_the_application_starts(monkeypatch):
     with socket.socket() as sock:
-        monkeypatch.setattr("asgiserve.server.systemd.FIRST_FD", sock.fileno())
+        monkeypatch.setattr("asgiserve.process.systemd.FIRST_FD", sock.fileno())
         sock.set_inheritable(True)
         monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
         monkeypatch.setenv("LISTEN_FDS", "1")

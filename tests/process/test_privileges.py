@@ -12,8 +12,8 @@ import pytest
 
 from asgiserve.config.config import Config
 from asgiserve.errors import ConfigError, StartupError
-from asgiserve.server import privileges
-from asgiserve.server.privileges import Identity, apply_umask, find_identity
+from asgiserve.process import privileges
+from asgiserve.process.privileges import Identity, apply_umask, find_identity
 
 if sys.platform == "win32":
     pytest.skip("Windows has no such users", allow_module_level=True)
@@ -26,7 +26,7 @@ as_root = pytest.mark.skipif(
 BECOME = """\
 import json, os, sys
 from asgiserve.config.config import Config
-from asgiserve.server.privileges import find_identity
+from asgiserve.process.privileges import find_identity
 find_identity(Config("main:app", **json.loads(sys.argv[1]))).assume()
 find_identity(Config("main:app", **json.loads(sys.argv[1]))).assume()
 print(json.dumps([os.getresuid(), os.getresgid(), sorted(os.getgroups())]))

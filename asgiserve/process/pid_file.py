@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from asgiserve.errors import StartupError
 
 if TYPE_CHECKING:
-    from asgiserve.server.privileges import Identity
+    from asgiserve.process.privileges import Identity
 
 __all__ = ["PidFile"]
 

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="descriptors of 
 # Each case in a child of its own; the status of the last one that failed.
 SCRIPT = """\
 import itertools, os, sys
-from asgiserve.standard_files import open_standard_files
+from asgiserve.process.standard_files import open_standard_files
 
 NAMES = ("stdin", "stdout", "stderr")
 

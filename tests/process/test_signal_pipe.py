@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from asgiserve.supervisor.signal_pipe import SignalPipe
+from asgiserve.process.signal_pipe import SignalPipe
 
 if sys.platform == "win32":
     pytest.skip("there is no supervisor on Windows", allow_module_level=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from asgiserve.server.log_files import find_handlers, give_log_files, reopen_log_files
+from asgiserve.process.log_files import find_handlers, give_log_files, reopen_log_files
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="a file that is open cannot be moved on Windows"

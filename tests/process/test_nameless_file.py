@@ -5,7 +5,7 @@ import tempfile
 
 import pytest
 
-from asgiserve.server.nameless_file import open_nameless_file
+from asgiserve.process.nameless_file import open_nameless_file
 
 
 def check(fd):

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from asgiserve import child_process
-from asgiserve.child_process import (
+from asgiserve.errors import ConfigError
+from asgiserve.process import child_process
+from asgiserve.process.child_process import (
     CHILD_FLAG,
     ENTRIES,
     check_children,
@@ -19,7 +20,6 @@ from asgiserve.child_process import (
     enter_child,
     successor_environment,
 )
-from asgiserve.errors import ConfigError
 from asgiserve.pyinstaller import hook_folders
 
 

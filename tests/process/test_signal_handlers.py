@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from asgiserve.signal_handlers import fork_process, set_handler
+from asgiserve.process.signal_handlers import fork_process, set_handler
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="signals and forks of Unix"),

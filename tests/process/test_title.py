@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from asgiserve.config.config import Config
-from asgiserve.server.process_title import set_process_title
+from asgiserve.process.title import set_process_title
 
 
 class Site:

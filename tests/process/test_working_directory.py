@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from asgiserve.supervisor.working_directory import find_working_directory
+from asgiserve.process.working_directory import find_working_directory
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no supervisor on Windows")
 

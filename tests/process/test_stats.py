@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from asgiserve.supervisor import process_stats
-from asgiserve.supervisor.process_stats import ProcessStats, ask_ps, parse_proc_stat, parse_ps
+from asgiserve.process import stats as process_stats
+from asgiserve.process.stats import ProcessStats, ask_ps, parse_proc_stat, parse_ps
 
 NO_PID = 2**22 + 1  # above the largest that Linux gives
 

@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from asgiserve.supervisor.orphans import adopt_orphans
+from asgiserve.process.orphans import adopt_orphans
 
 # A process that becomes what process 1 is to its descendants, and loses a grandchild.
 SCRIPT = """
 import os, time
-from asgiserve.supervisor.orphans import adopt_orphans, reap_orphans
+from asgiserve.process.orphans import adopt_orphans, reap_orphans
 
 assert adopt_orphans()
 child = os.fork()

@@ -2,7 +2,7 @@
 
 import os
 
-from asgiserve.supervisor.stack_file import StackFile
+from asgiserve.process.stack_file import StackFile
 
 
 def test_what_another_descriptor_of_the_file_writes_is_read():

@@ -10,7 +10,7 @@ import os
 import signal
 from types import FrameType
 
-from asgiserve.signal_handlers import set_handler
+from asgiserve.process.signal_handlers import set_handler
 
 __all__ = ["catch_early_signals", "ignore_late_signals"]
 

@@ -10,7 +10,7 @@ from logging.handlers import WatchedFileHandler
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from asgiserve.server.privileges import Identity
+    from asgiserve.process.privileges import Identity
 
 __all__ = ["find_handlers", "give_log_files", "reopen_log_files"]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from asgiserve.server.signals import STOP_SIGNALS, UPKEEP_SIGNALS, catch_signals, find_unhandled
+from asgiserve.process.signals import STOP_SIGNALS, UPKEEP_SIGNALS, catch_signals, find_unhandled
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,8 @@ from typing import NamedTuple, TextIO
 
 import pytest
 
-from asgiserve.server import exit_guard
-from asgiserve.server.exit_guard import (
+from asgiserve.process import exit_guard
+from asgiserve.process.exit_guard import (
     MIN_EXIT_S,
     UNWIND_S,
     flush_output,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from asgiserve.logs.formatters import escape_text
-from asgiserve.server.nameless_file import open_nameless_file
+from asgiserve.process.nameless_file import open_nameless_file
 
 __all__ = ["StackFile"]
 
