@@ -139,9 +139,9 @@ def check(config: Config) -> None:
         StartupError: a file of TLS cannot be read.
     """
     from asgiserve.logs.configure import configure_logging
+    from asgiserve.net.tls import TlsSettings
     from asgiserve.server.app_loader import check_env_file
     from asgiserve.server.event_loop import choose_loop_factory
-    from asgiserve.server.tls import TlsSettings
 
     configure_logging(config)
     check_env_file(config)

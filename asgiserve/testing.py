@@ -19,7 +19,7 @@ from typing import Any, Self, TypeAlias
 from asgiserve.config.config import DEFAULTS, Config
 from asgiserve.config.parameters import takes_options
 from asgiserve.errors import ConfigError, ShutdownError, StartupError
-from asgiserve.server.listener import Listener
+from asgiserve.net.listener import Listener
 from asgiserve.server.server import Server
 
 __all__ = ["LiveServer", "ShutdownError", "StartServer", "StartupError", "serve"]

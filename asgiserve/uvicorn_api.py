@@ -37,8 +37,8 @@ class Config(options.Config):
             ConfigError: an option is wrong, or a file that it names.
             StartupError: the application cannot be imported, or a file cannot be read.
         """
+        from asgiserve.net.tls import TlsSettings
         from asgiserve.server.app_loader import choose_interface, make_app, wrap_app
-        from asgiserve.server.tls import TlsSettings
 
         tls = TlsSettings.from_config(self)
         app, name = make_app(self)
@@ -80,7 +80,7 @@ class Config(options.Config):
         Raises:
             StartupError: it cannot be bound.
         """
-        from asgiserve.server.sockets import bind_listeners
+        from asgiserve.net.sockets import bind_listeners
 
         sockets = [listener.sock for listener in bind_listeners(self)]
         chosen = next((each for each in sockets if each.family == socket.AF_INET), sockets[0])

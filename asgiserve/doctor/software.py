@@ -215,9 +215,9 @@ def needed_modules(config: Config) -> dict[str, Level]:
 
 def find_options(config: Config) -> Finding:
     """Whether what the options name is there and can be read."""
+    from asgiserve.net.tls import TlsSettings
     from asgiserve.server.app_loader import check_env_file
     from asgiserve.server.event_loop import choose_loop_factory
-    from asgiserve.server.tls import TlsSettings
 
     try:
         check_env_file(config)

@@ -20,10 +20,10 @@ from asgiserve.config.option import ADDRESS, PROCESSES, RELOAD
 from asgiserve.errors import ConfigError, StartupError
 from asgiserve.gunicorn.log import log_as_gunicorn
 from asgiserve.gunicorn.settings import find_unused, read_settings
+from asgiserve.net.listener import Listener
 from asgiserve.process.signal_handlers import set_handler
 from asgiserve.server.event_loop import open_runner
 from asgiserve.server.in_flight import describe_requests
-from asgiserve.server.listener import Listener
 from asgiserve.server.server import Server
 
 __all__ = ["Worker"]

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from asgiserve.imports import import_callable
-from asgiserve.server.loop_errors import LoopErrors
+from asgiserve.net.loop_errors import LoopErrors
 
 if TYPE_CHECKING:
     from asgiserve.config.config import Config

@@ -15,8 +15,8 @@ from asgiserve.server.event_loop import name_loop
 from asgiserve.version import __version__
 
 if TYPE_CHECKING:
-    from asgiserve.server.listener import Listener
-    from asgiserve.server.tls import TlsSettings
+    from asgiserve.net.listener import Listener
+    from asgiserve.net.tls import TlsSettings
 
 __all__ = ["describe_addresses", "describe_runtime", "describe_stack", "introduce"]
 

@@ -24,6 +24,10 @@ from asgiserve.errors import FAILURE
 from asgiserve.logs.configure import configure_logging
 from asgiserve.middleware.proxy_headers import ProxyHeadersMiddleware
 from asgiserve.middleware.readiness import ReadinessMiddleware
+from asgiserve.net.acceptor import Acceptor, check_event_loop
+from asgiserve.net.listener import Listener
+from asgiserve.net.sockets import bind_listeners
+from asgiserve.net.tls import TlsSettings
 from asgiserve.process.exit_guard import guard_exit, guard_startup
 from asgiserve.process.log_files import give_log_files, reopen_log_files
 from asgiserve.process.pid_file import PidFile
@@ -37,23 +41,19 @@ from asgiserve.process.signals import (
 )
 from asgiserve.process.standard_files import open_standard_files
 from asgiserve.process.systemd import announce, notify_ready, notify_reloading
-from asgiserve.server.acceptor import Acceptor, check_event_loop
 from asgiserve.server.access_log import make_access_log
 from asgiserve.server.app_loader import load_app
 from asgiserve.server.draining import drain
 from asgiserve.server.event_loop import open_runner
 from asgiserve.server.introduction import describe_addresses, introduce
-from asgiserve.server.listener import Listener
 from asgiserve.server.notify import find_callback, notify
 from asgiserve.server.server_state import ServerState
-from asgiserve.server.sockets import bind_listeners
 from asgiserve.server.stop_request import StopRequest, StopSignals, finish_unless
-from asgiserve.server.tls import TlsSettings
 
 if TYPE_CHECKING:
     from asgiserve.config.config import Config
     from asgiserve.connection.context import WorkerContext
-    from asgiserve.server.spread import Spread
+    from asgiserve.net.spread import Spread
 
 __all__ = ["Server"]
 

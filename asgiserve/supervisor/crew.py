@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from asgiserve.net.spread import Spread
 from asgiserve.process.stack_file import StackFile
 from asgiserve.process.stats import ProcessStats, read_stats
-from asgiserve.server.spread import Spread
 from asgiserve.supervisor.order import WorkerOrder, list_fds
 from asgiserve.supervisor.pool_worker import PoolWorker, State
 from asgiserve.supervisor.process_pool import ProcessPool

@@ -9,8 +9,8 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from asgiserve.errors import StartupError
-from asgiserve.server.listener import Listener, reason_of
-from asgiserve.server.sockets import bind_listeners, open_tcp
+from asgiserve.net.listener import Listener, reason_of
+from asgiserve.net.sockets import bind_listeners, open_tcp
 from asgiserve.supervisor.order import ListenerOrder
 
 if TYPE_CHECKING:

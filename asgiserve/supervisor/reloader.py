@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 from asgiserve.config.config import DEFAULTS
 from asgiserve.errors import ConfigError
 from asgiserve.logs.configure import configure_logging
+from asgiserve.net.listener import Listener
+from asgiserve.net.sockets import bind_listeners
 from asgiserve.process import systemd
 from asgiserve.process.child_process import check_children
 from asgiserve.process.log_files import reopen_log_files
@@ -26,8 +28,6 @@ from asgiserve.process.privileges import apply_umask
 from asgiserve.process.signal_pipe import SignalPipe
 from asgiserve.process.stack_file import StackFile
 from asgiserve.process.title import set_process_title
-from asgiserve.server.listener import Listener
-from asgiserve.server.sockets import bind_listeners
 from asgiserve.server.stop_request import StopSignals
 from asgiserve.supervisor.file_watch import (
     UNTOLD_CHANGE_S,

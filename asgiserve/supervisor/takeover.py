@@ -15,9 +15,9 @@ import sys
 from typing import Any
 
 from asgiserve.errors import StartupError
+from asgiserve.net.listener import Listener
+from asgiserve.net.sockets import open_fd
 from asgiserve.process.child_process import successor_environment
-from asgiserve.server.listener import Listener
-from asgiserve.server.sockets import open_fd
 from asgiserve.supervisor.need import TAKEOVER_VARIABLE
 from asgiserve.supervisor.pool_worker import describe_end
 

@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from asgiserve.net.listener import Listener
+from asgiserve.net.sockets import open_fd
+from asgiserve.net.spread import Spread
 from asgiserve.process.log_files import reopen_log_files
 from asgiserve.server.in_flight import describe_requests
 from asgiserve.server.introduction import describe_stack
-from asgiserve.server.listener import Listener
 from asgiserve.server.server import Server
-from asgiserve.server.sockets import open_fd
-from asgiserve.server.spread import Spread
 
 if TYPE_CHECKING:
     from asgiserve.supervisor.channel import Channel

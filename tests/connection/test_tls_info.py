@@ -11,7 +11,7 @@ import pytest
 
 from asgiserve.config.config import Config
 from asgiserve.connection.tls_info import add_tls, format_name
-from asgiserve.server.tls import TlsSettings
+from asgiserve.net.tls import TlsSettings
 from tests.apps import RecordingApp, answer
 from tests.certificates import Authority, shake_hands
 from tests.fakes import Wire

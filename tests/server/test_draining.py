@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from asgiserve.server.acceptor import SETTLE_S
+from asgiserve.net.acceptor import SETTLE_S
 from asgiserve.server.draining import (
     FAREWELL_S,
     LOOK_S,

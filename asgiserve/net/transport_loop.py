@@ -10,7 +10,7 @@ import select
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from asgiserve.server.loop_errors import is_peer_fault
+from asgiserve.net.loop_errors import is_peer_fault
 
 __all__ = ["ResetWatch", "TransportLoop"]
 

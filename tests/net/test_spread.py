@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from asgiserve.server.spread import STALE_AFTER_S, Spread
+from asgiserve.net.spread import STALE_AFTER_S, Spread
 from tests.fakes import ManualClock
 
 StartWorkers = Callable[..., list[Spread]]
@@ -92,7 +92,7 @@ def test_slot_that_is_not_there_is_refused() -> None:
 def test_counts_are_seen_by_another_process() -> None:
     spread = Spread.create(3)
     child = (
-        "import sys, time; from asgiserve.server.spread import Spread;"
+        "import sys, time; from asgiserve.net.spread import Spread;"
         "spread = Spread.attach(int(sys.argv[1]), 1);"
         "spread.set(7); spread.beat(time.monotonic())"
     )

@@ -13,10 +13,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from asgiserve.logs.rate_limit import RareLog
-from asgiserve.server.accept_loop import GONE, STARVED_RETRY_S, Take
+from asgiserve.net.accept_loop import GONE, STARVED_RETRY_S, Take
 
 if TYPE_CHECKING:
-    from asgiserve.server.listener import Listener
+    from asgiserve.net.listener import Listener
 
 __all__ = ["AcceptCalls"]
 

@@ -20,9 +20,9 @@ from asgiserve.config.bind_address import (
 )
 from asgiserve.config.config import DEFAULTS
 from asgiserve.errors import StartupError
+from asgiserve.net.listener import Listener, describe_address, reason_of
 from asgiserve.process.privileges import Identity, find_identity
 from asgiserve.process.systemd import SystemdSocket, list_sockets
-from asgiserve.server.listener import Listener, describe_address, reason_of
 
 if TYPE_CHECKING:
     from asgiserve.config.config import Config

@@ -13,11 +13,11 @@ import pytest
 from asgiserve._twins import context
 from asgiserve.config.config import Config
 from asgiserve.errors import StartupError
-from asgiserve.server import acceptor as acceptor_module
-from asgiserve.server.acceptor import Acceptor
-from asgiserve.server.listener import Listener
+from asgiserve.net import acceptor as acceptor_module
+from asgiserve.net.acceptor import Acceptor
+from asgiserve.net.listener import Listener
+from asgiserve.net.tls import TlsSettings
 from asgiserve.server.server import Server
-from asgiserve.server.tls import TlsSettings
 from tests.apps import answer
 from tests.certificates import Authority
 

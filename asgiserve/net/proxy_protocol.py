@@ -17,7 +17,7 @@ from asgiserve.connection.addresses import Addresses, address_pair, address_text
 from asgiserve.errors import PeerError
 from asgiserve.logs.rate_limit import RareLog
 from asgiserve.middleware.trusted_hosts import TrustedHosts
-from asgiserve.server.transports import wait_readable
+from asgiserve.net.transports import wait_readable
 
 if TYPE_CHECKING:
     from asgiserve.config.config import Config

@@ -19,9 +19,9 @@ import pytest
 from asgiserve.config.config import Config
 from asgiserve.connection.unsent_limit import STRANGER_BYTES
 from asgiserve.errors import ConfigError, StartupError
-from asgiserve.server.acceptor import addresses_of
-from asgiserve.server.listener import Listener
-from asgiserve.server.sockets import bind_listeners, open_fd
+from asgiserve.net.acceptor import addresses_of
+from asgiserve.net.listener import Listener
+from asgiserve.net.sockets import bind_listeners, open_fd
 from asgiserve.supervisor.listener_sets import bind_beside
 from tests.apps import answer
 
@@ -547,7 +547,7 @@ def test_fd_of_an_abstract_socket_is_named_with_an_at_sign(bind: Bind) -> None:
 
 
 def test_fd_of_another_family_is_refused(bind: Bind, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asgiserve.server.sockets.FAMILIES", [socket.AF_INET6])
+    monkeypatch.setattr("asgiserve.net.sockets.FAMILIES", [socket.AF_INET6])
     with (
         socket.create_server(("127.0.0.1", 0)) as opened,
         pytest.raises(StartupError, match="not a stream socket of TCP or unix"),

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 from asgiserve._twins import http1_connection
 from asgiserve.connection.addresses import Addresses, address_pair, address_text, local_address
 from asgiserve.errors import PeerError, StartupError
-from asgiserve.server.accept_calls import AcceptCalls
-from asgiserve.server.accept_loop import AcceptLoop
-from asgiserve.server.listener import Listener
-from asgiserve.server.proxy_protocol import ProxyProtocol
-from asgiserve.server.transport_loop import TransportLoop
-from asgiserve.server.transports import connect_plain, start_tls
+from asgiserve.net.accept_calls import AcceptCalls
+from asgiserve.net.accept_loop import AcceptLoop
+from asgiserve.net.listener import Listener
+from asgiserve.net.proxy_protocol import ProxyProtocol
+from asgiserve.net.transport_loop import TransportLoop
+from asgiserve.net.transports import connect_plain, start_tls
 
 if TYPE_CHECKING:
     from asgiserve.config.config import Config
     from asgiserve.connection.context import WorkerContext
-    from asgiserve.server.spread import Spread
-    from asgiserve.server.tls import TlsSettings
+    from asgiserve.net.spread import Spread
+    from asgiserve.net.tls import TlsSettings
 
 __all__ = ["Acceptor", "ListeningSocket", "check_event_loop"]
 

@@ -13,8 +13,8 @@ import pytest
 from asgiserve.config.config import Config
 from asgiserve.logs.rate_limit import REPORT_INTERVAL_S
 from asgiserve.logs.structured import JsonFormatter
+from asgiserve.net.loop_errors import MAX_KINDS, LoopErrors
 from asgiserve.server.event_loop import open_runner, take_errors
-from asgiserve.server.loop_errors import MAX_KINDS, LoopErrors
 from tests.apps import answer
 from tests.fakes import FakeTransport, ManualClock, ManualLoop
 

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from asgiserve.server.transport_loop import TransportLoop
+from asgiserve.net.transport_loop import TransportLoop
 
 if TYPE_CHECKING:
-    from asgiserve.server.tls import TlsSettings
+    from asgiserve.net.tls import TlsSettings
 
 __all__ = ["connect_plain", "start_tls"]
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from asgiserve.logs.rate_limit import RareLog
 
 if TYPE_CHECKING:
-    from asgiserve.server.listener import Listener
-    from asgiserve.server.spread import Spread
+    from asgiserve.net.listener import Listener
+    from asgiserve.net.spread import Spread
 
 __all__ = ["AcceptLoop", "Watch"]
 

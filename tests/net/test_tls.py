@@ -16,7 +16,7 @@ import pytest
 from asgiserve.config.config import Config
 from asgiserve.config.values import split_sni
 from asgiserve.errors import AsgiserveError, ConfigError, StartupError
-from asgiserve.server.tls import TlsSettings
+from asgiserve.net.tls import TlsSettings
 from tests.apps import answer
 from tests.certificates import Authority, KeyFiles, encrypt_key, shake_hands
 

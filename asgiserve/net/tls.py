@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, TypeAlias
 
 from asgiserve.errors import AsgiserveError
-from asgiserve.server.tls_context import ContextMaker
+from asgiserve.net.tls_context import ContextMaker
 
 if TYPE_CHECKING:
     from asgiserve.config.config import Config

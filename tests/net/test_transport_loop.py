@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from asgiserve.config.config import Config
-from asgiserve.server.tls import TlsSettings
-from asgiserve.server.transport_loop import ResetWatch, TransportLoop
-from asgiserve.server.transports import start_tls
+from asgiserve.net.tls import TlsSettings
+from asgiserve.net.transport_loop import ResetWatch, TransportLoop
+from asgiserve.net.transports import start_tls
 from tests.apps import answer
 from tests.certificates import Authority
 from tests.fakes import ManualLoop
@@ -188,7 +188,7 @@ def test_broken_handshake_leaves_nothing_for_the_garbage_collector(
     transports: str,
 ) -> None:
     if transports == "own":
-        monkeypatch.setattr("asgiserve.server.transports.import_aiofastnet", lambda: None)
+        monkeypatch.setattr("asgiserve.net.transports.import_aiofastnet", lambda: None)
     files = Authority(tmp_path).issue("localhost")
     tls = TlsSettings(Config(answer, ssl_certfile=files.certificate, ssl_keyfile=files.key))
     # Those of the event loop's own are told to its handler, which is the server's or the program's.

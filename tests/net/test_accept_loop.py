@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from asgiserve.logs.rate_limit import REPORT_INTERVAL_S
-from asgiserve.server import accept_loop
-from asgiserve.server.accept_loop import (
+from asgiserve.net import accept_loop
+from asgiserve.net.accept_loop import (
     BEAT_INTERVAL_S,
     FULL_RETRY_S,
     MAX_BALANCED_ACCEPTS,
@@ -22,8 +22,8 @@ from asgiserve.server.accept_loop import (
     AcceptLoop,
     Watch,
 )
-from asgiserve.server.listener import Listener
-from asgiserve.server.sockets import open_tcp
+from asgiserve.net.listener import Listener
+from asgiserve.net.sockets import open_tcp
 from tests.fakes import ManualLoop
 
 # Enough for everything that waits at a listening socket in these tests.
