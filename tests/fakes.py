@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from asgiserve.config.config import Config
-from asgiserve.connection.timeouts import TimeoutTicker
+from asgiserve.server.ticker import TimeoutTicker
 from tests.parser_traces import (
     Trace,
     feed_every_way,

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 from asgiserve._twins import context
 from asgiserve.asgi.lifespan import Lifespan
-from asgiserve.connection.timeouts import TimeoutTicker
 from asgiserve.errors import FAILURE
 from asgiserve.logs.configure import configure_logging
 from asgiserve.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -49,6 +48,7 @@ from asgiserve.server.introduction import describe_addresses, introduce
 from asgiserve.server.notify import find_callback, notify
 from asgiserve.server.server_state import ServerState
 from asgiserve.server.stop_request import StopRequest, StopSignals, finish_unless
+from asgiserve.server.ticker import TimeoutTicker
 
 if TYPE_CHECKING:
     from asgiserve.config.config import Config

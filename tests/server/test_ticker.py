@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from asgiserve.config.config import Config
-from asgiserve.connection.timeouts import TURN_S, TimeoutTicker
+from asgiserve.server.ticker import TURN_S, TimeoutTicker
 from tests.fakes import ManualLoop
 
 
