@@ -49,13 +49,13 @@ def run(app: Any, **options: Any) -> None:
         )
     try:
         if config.reload:
-            from asgiserve.supervisor.main_module import name_main_module
             from asgiserve.supervisor.reloader import run_reloader
+            from asgiserve.worker.main_module import name_main_module
 
             status = run_reloader(name_main_module(config))
         elif needs_supervisor(config):
-            from asgiserve.supervisor.main_module import name_main_module
             from asgiserve.supervisor.supervise import supervise
+            from asgiserve.worker.main_module import name_main_module
 
             # What is preloaded is taken from this process.
             status = supervise(config if config.preload else name_main_module(config))

@@ -19,8 +19,8 @@ __all__ = ["check_children", "child_command", "enter_child", "successor_environm
 
 # What a child does; names, so that the flag opens no other way into a program.
 ENTRIES = {
-    "worker": "asgiserve.supervisor.worker:main",
-    "forks": "asgiserve.supervisor.worker:fork_main",
+    "worker": "asgiserve.worker.entry:main",
+    "forks": "asgiserve.worker.entry:fork_main",
     "load": "asgiserve.bench.load:main",
 }
 CHILD_FLAG = "--asgiserve-child"

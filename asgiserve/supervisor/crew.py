@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from asgiserve.net.spread import Spread
 from asgiserve.process.stack_file import StackFile
 from asgiserve.process.stats import ProcessStats, read_stats
-from asgiserve.supervisor.order import WorkerOrder, list_fds
 from asgiserve.supervisor.pool_worker import PoolWorker, State
 from asgiserve.supervisor.process_pool import ProcessPool
 from asgiserve.supervisor.spare import Mate, Spare
 from asgiserve.supervisor.worker_process import WorkerProcess
+from asgiserve.worker.spec import WorkerOrder, list_fds
 
 if TYPE_CHECKING:
     from asgiserve.config.config import Config

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from asgiserve.supervisor.channel import Channel
 from asgiserve.supervisor.worker_process import ForkedChild, WorkerProcess
+from asgiserve.worker.channel import Channel
 
 __all__ = ["ForkServerProcess"]
 

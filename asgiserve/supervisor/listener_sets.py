@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from asgiserve.errors import StartupError
 from asgiserve.net.listener import Listener, reason_of
 from asgiserve.net.sockets import bind_listeners, open_tcp
-from asgiserve.supervisor.order import ListenerOrder
+from asgiserve.worker.spec import ListenerOrder
 
 if TYPE_CHECKING:
     from asgiserve.config.config import Config

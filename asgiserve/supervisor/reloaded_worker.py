@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from asgiserve.supervisor.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
-    from asgiserve.supervisor.order import WorkerOrder
+    from asgiserve.worker.spec import WorkerOrder
 
 __all__ = ["ReloadedWorker", "forget_bytecode"]
 

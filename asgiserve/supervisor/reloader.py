@@ -35,10 +35,10 @@ from asgiserve.supervisor.file_watch import (
     SystemEvents,
     import_watchfiles,
 )
-from asgiserve.supervisor.order import ListenerOrder, WorkerOrder
 from asgiserve.supervisor.reload_cycle import Phase, ReloadCycle
 from asgiserve.supervisor.reloaded_worker import ReloadedWorker
 from asgiserve.supervisor.watch_rules import WatchRules
+from asgiserve.worker.spec import ListenerOrder, WorkerOrder
 
 if TYPE_CHECKING:
     from asgiserve.config.config import Config

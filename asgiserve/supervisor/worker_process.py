@@ -18,10 +18,10 @@ from asgiserve.process.child_process import child_command
 from asgiserve.process.early_signals import ignore_late_signals
 from asgiserve.process.exit_guard import flush_output, leave_output
 from asgiserve.process.signal_handlers import fork_process
-from asgiserve.supervisor.channel import Channel
+from asgiserve.worker.channel import Channel
 
 if TYPE_CHECKING:
-    from asgiserve.supervisor.order import WorkerOrder
+    from asgiserve.worker.spec import WorkerOrder
 
 __all__ = ["HELD_SIGNALS", "ForkedChild", "WorkerProcess"]
 
@@ -209,7 +209,7 @@ def end_child(
         if leave is not None:
             leave()
         forget_processes()
-        from asgiserve.supervisor.worker import run_worker
+        from asgiserve.worker.entry import run_worker
 
         status = run_worker(order, channel, app)
     except BaseException:

@@ -33,7 +33,7 @@ def frozen(monkeypatch):
 def test_interpreter_is_given_code():
     command = child_command("worker", "7")
     assert command[0] == sys.executable
-    assert "from asgiserve.supervisor.worker import main" in command[-2]
+    assert "from asgiserve.worker.entry import main" in command[-2]
     assert command[-1] == "7"
     check_children("workers")
 

@@ -17,9 +17,9 @@ import asgiserve
 from asgiserve._twins import Column
 from asgiserve.config.config import Config
 from asgiserve.process.child_process import child_command
-from asgiserve.supervisor.channel import Channel
-from asgiserve.supervisor.order import ListenerOrder, WorkerOrder
 from asgiserve.supervisor.worker_process import held_signals
+from asgiserve.worker.channel import Channel
+from asgiserve.worker.spec import ListenerOrder, WorkerOrder
 from tests.columns import environment_of
 from tests.e2e.waiting import DEADLINE_S, wait_until
 

@@ -9,10 +9,10 @@ import threading
 import pytest
 
 from asgiserve.config.config import Config
-from asgiserve.supervisor import worker_server
-from asgiserve.supervisor.channel import Channel
-from asgiserve.supervisor.order import WorkerOrder
-from asgiserve.supervisor.worker_server import ORPHAN_MARGIN_S, Beat, WorkerServer
+from asgiserve.worker import worker_server
+from asgiserve.worker.channel import Channel
+from asgiserve.worker.spec import WorkerOrder
+from asgiserve.worker.worker_server import ORPHAN_MARGIN_S, Beat, WorkerServer
 from tests.fakes import ManualLoop
 
 if sys.platform == "win32":

@@ -18,8 +18,8 @@ from asgiserve.errors import FAILURE, STARTUP_FAILURE, USAGE_ERROR
 from asgiserve.process.early_signals import catch_early_signals, ignore_late_signals
 
 if TYPE_CHECKING:
-    from asgiserve.supervisor.channel import Channel
-    from asgiserve.supervisor.order import WorkerOrder
+    from asgiserve.worker.channel import Channel
+    from asgiserve.worker.spec import WorkerOrder
 
 __all__ = ["fork_main", "main", "run_worker"]
 
@@ -46,7 +46,7 @@ def fork_main() -> int:
         The exit status of the process, be it that of all or a worker's.
     """
     catch_early_signals(is_worker=True)
-    from asgiserve.supervisor.fork_server import serve_forks
+    from asgiserve.worker.fork_server import serve_forks
 
     channel = open_channel()
     try:
@@ -63,7 +63,7 @@ def open_channel() -> Channel:
     Programs that the application will start inherit neither it nor what else the supervisor has
     given, some of which the order may not even name.
     """
-    from asgiserve.supervisor.channel import Channel
+    from asgiserve.worker.channel import Channel
 
     fds = [int(argument) for argument in sys.argv[1:]]
     for fd in fds:
@@ -106,7 +106,7 @@ def import_server(channel: Channel, title: str) -> None:
 
     set_process_title(title)
     try:
-        importlib.import_module("asgiserve.supervisor.worker_server")
+        importlib.import_module("asgiserve.worker.worker_server")
         importlib.import_module("uvloop")
     except ImportError:
         # What is missing, and whether it has to be there, is told when it is needed.
@@ -146,8 +146,8 @@ def serve(order: WorkerOrder, channel: Channel, app: Any) -> int:
     """Make the server of *order* and run it; the exit status."""
     from asgiserve.process.title import set_process_title
     from asgiserve.server.event_loop import open_runner
-    from asgiserve.supervisor.watch_thread import WatchThread
-    from asgiserve.supervisor.worker_server import WorkerServer, open_listeners
+    from asgiserve.worker.command_thread import WatchThread
+    from asgiserve.worker.worker_server import WorkerServer, open_listeners
 
     set_process_title(f"worker {order.slot + 1}", order.config)
     server = WorkerServer(order, channel, app)

@@ -21,8 +21,8 @@ from asgiserve.server.introduction import describe_stack
 from asgiserve.server.server import Server
 
 if TYPE_CHECKING:
-    from asgiserve.supervisor.channel import Channel
-    from asgiserve.supervisor.order import WorkerOrder
+    from asgiserve.worker.channel import Channel
+    from asgiserve.worker.spec import WorkerOrder
 
 __all__ = ["Beat", "WorkerServer", "open_listeners"]
 

@@ -10,7 +10,7 @@ import gc
 import os
 
 from asgiserve.process.signal_handlers import fork_process
-from asgiserve.supervisor.channel import Channel
+from asgiserve.worker.channel import Channel
 
 __all__ = ["serve_forks"]
 

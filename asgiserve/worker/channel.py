@@ -23,7 +23,7 @@ from asgiserve.errors import ConfigError
 from asgiserve.logs.formatters import escape_text
 
 if TYPE_CHECKING:
-    from asgiserve.supervisor.order import WorkerOrder
+    from asgiserve.worker.spec import WorkerOrder
 
 __all__ = ["MAX_UNSENT_BYTES", "ORDER_TIMEOUT_S", "Channel"]
 

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from asgiserve.supervisor import watch_thread
-from asgiserve.supervisor.channel import Channel
-from asgiserve.supervisor.watch_thread import WatchThread
+from asgiserve.worker import command_thread as watch_thread
+from asgiserve.worker.channel import Channel
+from asgiserve.worker.command_thread import WatchThread
 
 if sys.platform == "win32":
     pytest.skip("there are no workers on Windows", allow_module_level=True)

@@ -328,7 +328,7 @@ def test_worker_stops_when_its_supervisor_is_gone(worker):
 
 
 def test_stuck_worker_without_supervisor_ends(start_worker):
-    patch = "from asgiserve.supervisor import worker_server\nworker_server.ORPHAN_MARGIN_S = 0.2\n"
+    patch = "from asgiserve.worker import worker_server\nworker_server.ORPHAN_MARGIN_S = 0.2\n"
     worker = start_worker(
         patch + APP,
         timeout_graceful_shutdown=0,

@@ -11,8 +11,8 @@ import pytest
 
 from asgiserve.config.config import Config
 from asgiserve.errors import ConfigError
-from asgiserve.supervisor.channel import MAX_TEXT_CHARS, MAX_UNSENT_BYTES, Channel
-from asgiserve.supervisor.order import ListenerOrder, WorkerOrder
+from asgiserve.worker.channel import MAX_TEXT_CHARS, MAX_UNSENT_BYTES, Channel
+from asgiserve.worker.spec import ListenerOrder, WorkerOrder
 
 if sys.platform == "win32":
     pytest.skip("there is no supervisor on Windows", allow_module_level=True)

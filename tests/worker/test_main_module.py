@@ -10,7 +10,7 @@ import pytest
 
 from asgiserve.config.config import Config
 from asgiserve.errors import ConfigError
-from asgiserve.supervisor.main_module import name_main_module
+from asgiserve.worker.main_module import name_main_module
 
 
 @pytest.fixture

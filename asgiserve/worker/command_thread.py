@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from asgiserve.process.exit_guard import leave_output
 
 if TYPE_CHECKING:
-    from asgiserve.supervisor.channel import Channel
+    from asgiserve.worker.channel import Channel
 
 __all__ = ["Orderly", "WatchThread"]
 

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 import pytest
 
 from asgiserve.config.config import Config
-from asgiserve.supervisor.channel import Channel
-from asgiserve.supervisor.fork_server import serve_forks
 from asgiserve.supervisor.fork_server_process import ForkServerProcess
-from asgiserve.supervisor.order import WorkerOrder
+from asgiserve.worker.channel import Channel
+from asgiserve.worker.fork_server import serve_forks
+from asgiserve.worker.spec import WorkerOrder
 from tests.e2e.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("adopting")
