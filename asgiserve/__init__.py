@@ -49,7 +49,7 @@ def run(app: Any, **options: Any) -> None:
         )
     try:
         if config.reload:
-            from asgiserve.supervisor.reloader import run_reloader
+            from asgiserve.reload.reloader import run_reloader
             from asgiserve.worker.main_module import name_main_module
 
             status = run_reloader(name_main_module(config))

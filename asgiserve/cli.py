@@ -156,7 +156,7 @@ def serve(config: Config, reread: Callable[[], Config]) -> int:
         reread: gives the configuration as its sources say by then.
     """
     if config.reload:
-        from asgiserve.supervisor.reloader import run_reloader
+        from asgiserve.reload.reloader import run_reloader
 
         return run_reloader(config)
     from asgiserve.supervisor.need import needs_supervisor

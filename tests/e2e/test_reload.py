@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from asgiserve.supervisor.file_watch import import_watchfiles
+from asgiserve.reload.file_watch import import_watchfiles
 
 from .raw_client import RawClient
 from .waiting import DEADLINE_S, wait_until

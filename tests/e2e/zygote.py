@@ -27,7 +27,7 @@ IMPORTED = (
     "asgiserve.uvicorn_api",
     "asgiserve.server.server",
     "asgiserve.logs.structured",
-    "asgiserve.supervisor.reloader",
+    "asgiserve.reload.reloader",
     "asgiserve.supervisor.supervise",
     "asgiserve.supervisor.supervisor",
     "asgiserve.supervisor.worker_process",

@@ -2,7 +2,7 @@ import pytest
 
 from asgiserve.config.config import Config
 from asgiserve.errors import ConfigError
-from asgiserve.supervisor.watch_rules import WatchRules
+from asgiserve.reload.watch_rules import WatchRules
 
 
 @pytest.fixture

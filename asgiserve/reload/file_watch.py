@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
-from asgiserve.supervisor.watch_rules import WatchRules
+from asgiserve.reload.watch_rules import WatchRules
 
 __all__ = ["FileWatch", "SystemEvents", "import_watchfiles"]
 

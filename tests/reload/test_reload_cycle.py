@@ -3,7 +3,7 @@ import os
 import pytest
 
 from asgiserve.errors import ConfigError
-from asgiserve.supervisor.reload_cycle import UNWIND_S, Phase, ReloadCycle
+from asgiserve.reload.reload_cycle import UNWIND_S, Phase, ReloadCycle
 from tests.fakes import ManualClock
 
 SETTLE_S = 0.25

@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from asgiserve.supervisor import file_watch
-from asgiserve.supervisor.file_watch import FileWatch, SystemEvents, import_watchfiles
-from asgiserve.supervisor.watch_rules import WatchRules
+from asgiserve.reload import file_watch
+from asgiserve.reload.file_watch import FileWatch, SystemEvents, import_watchfiles
+from asgiserve.reload.watch_rules import WatchRules
 
 INTERVAL_S = 0.25
 

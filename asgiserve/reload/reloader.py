@@ -28,16 +28,16 @@ from asgiserve.process.privileges import apply_umask
 from asgiserve.process.signal_pipe import SignalPipe
 from asgiserve.process.stack_file import StackFile
 from asgiserve.process.title import set_process_title
-from asgiserve.server.stop_request import StopSignals
-from asgiserve.supervisor.file_watch import (
+from asgiserve.reload.file_watch import (
     UNTOLD_CHANGE_S,
     FileWatch,
     SystemEvents,
     import_watchfiles,
 )
-from asgiserve.supervisor.reload_cycle import Phase, ReloadCycle
-from asgiserve.supervisor.reloaded_worker import ReloadedWorker
-from asgiserve.supervisor.watch_rules import WatchRules
+from asgiserve.reload.reload_cycle import Phase, ReloadCycle
+from asgiserve.reload.reloaded_worker import ReloadedWorker
+from asgiserve.reload.watch_rules import WatchRules
+from asgiserve.server.stop_request import StopSignals
 from asgiserve.worker.spec import ListenerOrder, WorkerOrder
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 import importlib.util
 import os
 
-from asgiserve.supervisor.reloaded_worker import forget_bytecode
+from asgiserve.reload.reloaded_worker import forget_bytecode
 
 
 def test_compiled_form_of_a_module_is_removed(tmp_path):

@@ -1,0 +1,1 @@
+"""``--reload``: which files are watched, and how the server restarts when they change."""
