@@ -36,7 +36,7 @@ def run(app: Any, **options: Any) -> None:
     from asgiserve.process.standard_files import open_standard_files
     from asgiserve.process.title import set_process_title
     from asgiserve.server.server import Server
-    from asgiserve.supervisor.need import needs_supervisor
+    from asgiserve.supervisor.required import needs_supervisor
     from asgiserve.uvicorn_api import Config
 
     open_standard_files()

@@ -159,7 +159,7 @@ def serve(config: Config, reread: Callable[[], Config]) -> int:
         from asgiserve.reload.reloader import run_reloader
 
         return run_reloader(config)
-    from asgiserve.supervisor.need import needs_supervisor
+    from asgiserve.supervisor.required import needs_supervisor
 
     if needs_supervisor(config):
         from asgiserve.supervisor.supervise import supervise

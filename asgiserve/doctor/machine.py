@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from asgiserve.doctor.findings import Finding, Level
-from asgiserve.supervisor.need import needs_supervisor
+from asgiserve.supervisor.required import needs_supervisor
 
 if TYPE_CHECKING:
     from asgiserve.config.config import Config

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from asgiserve.config.config import Config
-    from asgiserve.supervisor.pulse import Pulse
+    from asgiserve.supervisor.heartbeat import Pulse
 
 __all__ = [
     "EXIT_MARGIN_S",

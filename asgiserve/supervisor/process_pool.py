@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from asgiserve.errors import FAILURE, STARTUP_FAILURE, USAGE_ERROR, AsgiserveError
-from asgiserve.supervisor.health_check import HealthCheck, Witness, retire
+from asgiserve.supervisor.health import HealthCheck, Witness, retire
 from asgiserve.supervisor.pool_worker import (
     EXIT_MARGIN_S,
     PoolWorker,

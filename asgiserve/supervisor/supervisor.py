@@ -29,8 +29,8 @@ from asgiserve.process.signal_pipe import SignalPipe
 from asgiserve.process.title import set_process_title
 from asgiserve.process.working_directory import find_working_directory
 from asgiserve.server.stop_request import StopSignals
-from asgiserve.supervisor.crew import Crew
 from asgiserve.supervisor.listener_sets import ListenerSets
+from asgiserve.supervisor.process_host import Crew
 from asgiserve.supervisor.takeover import Inheritance, Takeover
 from asgiserve.version import __version__
 

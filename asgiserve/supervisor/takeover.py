@@ -18,8 +18,8 @@ from asgiserve.errors import StartupError
 from asgiserve.net.listener import Listener
 from asgiserve.net.sockets import open_fd
 from asgiserve.process.child_process import successor_environment
-from asgiserve.supervisor.need import TAKEOVER_VARIABLE
 from asgiserve.supervisor.pool_worker import describe_end
+from asgiserve.supervisor.required import TAKEOVER_VARIABLE
 
 __all__ = ["Inheritance", "Takeover"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from asgiserve.config.config import Config
 from asgiserve.errors import StartupError
-from asgiserve.supervisor.need import TAKEOVER_VARIABLE, needs_supervisor
+from asgiserve.supervisor.required import TAKEOVER_VARIABLE, needs_supervisor
 from asgiserve.supervisor.takeover import Inheritance
 
 

@@ -16,7 +16,7 @@ from asgiserve.process.stack_file import StackFile
 from asgiserve.process.stats import ProcessStats, read_stats
 from asgiserve.supervisor.pool_worker import PoolWorker, State
 from asgiserve.supervisor.process_pool import ProcessPool
-from asgiserve.supervisor.spare import Mate, Spare
+from asgiserve.supervisor.standby import Mate, Spare
 from asgiserve.supervisor.worker_process import WorkerProcess
 from asgiserve.worker.spec import WorkerOrder, list_fds
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from asgiserve.process.stats import ProcessStats
+from asgiserve.supervisor.heartbeat import Pulse, Verdict
 from asgiserve.supervisor.pool_worker import PoolWorker, Reason, State
-from asgiserve.supervisor.pulse import Pulse, Verdict
 
 __all__ = ["HealthCheck", "Witness"]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from asgiserve.supervisor.pulse import Pulse, Verdict
+from asgiserve.supervisor.heartbeat import Pulse, Verdict
 
 
 class Worker:

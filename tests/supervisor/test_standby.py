@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from asgiserve.supervisor.spare import IMPORT_TIMEOUT_S, RETRY_S, Spare
+from asgiserve.supervisor.standby import IMPORT_TIMEOUT_S, RETRY_S, Spare
 from tests.e2e.waiting import wait_until
 from tests.fakes import ManualClock
 
