@@ -8,7 +8,7 @@ from asgiserve.config.parameters import takes_options
 from asgiserve.version import __version__
 
 if TYPE_CHECKING:
-    from asgiserve.cli import main
+    from asgiserve.cli.command import main
     from asgiserve.server.server import Server
     from asgiserve.uvicorn_api import Config
 
@@ -74,7 +74,7 @@ def run(app: Any, **options: Any) -> None:
 def __getattr__(name: str) -> Any:
     """Import a name when it is first asked for: a bare import stays cheap."""
     if name == "main":
-        from asgiserve.cli import main
+        from asgiserve.cli.command import main
 
         return main
     if name == "Config":

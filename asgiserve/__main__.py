@@ -18,7 +18,7 @@ def main() -> NoReturn:
     catch_early_signals()
     # What is registered first is called last, when no thread is left that only a signal would end.
     atexit.register(ignore_late_signals)
-    from asgiserve.cli import main as run
+    from asgiserve.cli.command import main as run
 
     run()
 

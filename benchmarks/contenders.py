@@ -114,7 +114,7 @@ UVICORN = Contender(
 )
 
 WITHOUT_AIOFASTNET = (
-    "import sys; sys.modules['aiofastnet'] = None; from asgiserve.cli import main; main()"
+    "import sys; sys.modules['aiofastnet'] = None; from asgiserve.cli.command import main; main()"
 )
 PURE = {"ASGISERVE_SPEEDUPS": "off"}
 ASYNCIO = ("--loop", "asyncio")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asgiserve.cli import flag_of
+from asgiserve.cli.command import flag_of
 from asgiserve.config.config import DEFAULTS, LOGGING_CONFIG, OPTIONS, Option
 from asgiserve.config.option import GROUPS
 

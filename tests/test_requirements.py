@@ -51,7 +51,7 @@ def test_all_other_requirements_are_pure_python():
 
 
 def test_doctor_knows_the_same_machines_as_the_markers():
-    from asgiserve.doctor import software
+    from asgiserve.cli.doctor import software
 
     source = Path(software.__file__).read_text()
     for name in ("uvloop", "aiofastnet"):

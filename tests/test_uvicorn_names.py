@@ -20,8 +20,8 @@ import click
 import pytest
 
 import asgiserve
-from asgiserve.cli import make_command
-from asgiserve.command_options import from_command_line
+from asgiserve.cli.command import make_command
+from asgiserve.cli.options import from_command_line
 from asgiserve.config.config import DEFAULTS, LOGGING_CONFIG, OPTIONS
 from asgiserve.config.sources import collect_settings
 from asgiserve.errors import ConfigError

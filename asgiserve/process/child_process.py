@@ -21,7 +21,7 @@ __all__ = ["check_children", "child_command", "enter_child", "successor_environm
 ENTRIES = {
     "worker": "asgiserve.worker.entry:main",
     "forks": "asgiserve.worker.entry:fork_main",
-    "load": "asgiserve.bench.load:main",
+    "load": "asgiserve.cli.bench.load:main",
 }
 CHILD_FLAG = "--asgiserve-child"
 # Set where a program has called `enter_child`, so that it can be started as a child.

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from asgiserve.cli import make_command
+from asgiserve.cli.command import make_command
 
 from .pages import DOCS, ROOT
 

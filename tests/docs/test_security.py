@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import runpy
 
-from asgiserve.cli import flag_of
+from asgiserve.cli.command import flag_of
 from asgiserve.config.config import OPTIONS
 
 from .pages import DOCS

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from asgiserve.bench.command import command as bench
-from asgiserve.cli import make_command
-from asgiserve.command_options import from_command_line
+from asgiserve.cli.bench.command import command as bench
+from asgiserve.cli.command import make_command
+from asgiserve.cli.options import from_command_line
 from asgiserve.config.config import OPTIONS, parse_option
 
 from .pages import DOCS, ROOT, find_pages, read_navigation

@@ -171,7 +171,7 @@ def clients_of(process):
         for path in Path("/proc").iterdir()
         if path.name.isdigit()
         and parent_and_state(path.name)[0] == process.pid
-        and b"asgiserve.bench.load" in command_line(path.name)
+        and b"asgiserve.cli.bench.load" in command_line(path.name)
     ]
 
 

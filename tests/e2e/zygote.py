@@ -23,7 +23,7 @@ from typing import Any
 
 IMPORTED = (
     "aiofastnet",
-    "asgiserve.doctor.command",
+    "asgiserve.cli.doctor.command",
     "asgiserve.uvicorn_api",
     "asgiserve.server.server",
     "asgiserve.logs.structured",

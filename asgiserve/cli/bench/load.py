@@ -20,8 +20,8 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import NoReturn
 
-from asgiserve.bench.answers import AnswerReader
-from asgiserve.bench.latencies import summarize
+from asgiserve.cli.bench.answers import AnswerReader
+from asgiserve.cli.bench.latencies import summarize
 from asgiserve.errors import PeerError
 
 __all__ = ["BEGIN", "END", "Load", "LoadOrder", "LoadResult", "main"]

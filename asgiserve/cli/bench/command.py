@@ -16,10 +16,10 @@ from typing import Any
 
 import click
 
-from asgiserve.bench.measure import FAILURE, BenchError, Plan, measure
-from asgiserve.bench.report import describe_failure, find_hints, format_json, format_text
-from asgiserve.bench.request import Request
-from asgiserve.command_options import (
+from asgiserve.cli.bench.measure import FAILURE, BenchError, Plan, measure
+from asgiserve.cli.bench.report import describe_failure, find_hints, format_json, format_text
+from asgiserve.cli.bench.request import Request
+from asgiserve.cli.options import (
     CONFIG_FILE_OPTION,
     GroupedCommand,
     from_command_line,

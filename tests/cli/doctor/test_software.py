@@ -8,10 +8,9 @@ import sys
 
 import pytest
 
-from asgiserve.config.config import Config
-from asgiserve.doctor import software
-from asgiserve.doctor.findings import Level
-from asgiserve.doctor.software import (
+from asgiserve.cli.doctor import software
+from asgiserve.cli.doctor.findings import Level
+from asgiserve.cli.doctor.software import (
     OPTIONAL_PACKAGES,
     find_debug_modes,
     find_loop,
@@ -19,6 +18,7 @@ from asgiserve.doctor.software import (
     find_packages,
     find_tls,
 )
+from asgiserve.config.config import Config
 
 APP = "main:app"
 
@@ -130,7 +130,7 @@ def test_flags_of_python_are_seen(flags):
         name: value for name, value in os.environ.items() if not name.startswith("PYTHOND")
     }
     code = (
-        "from asgiserve.doctor.software import find_debug_modes;"
+        "from asgiserve.cli.doctor.software import find_debug_modes;"
         "print([each.text.partition('; ')[2] for each in find_debug_modes()])"
     )
     result = subprocess.run(

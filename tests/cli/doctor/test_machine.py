@@ -8,9 +8,8 @@ import sys
 
 import pytest
 
-from asgiserve.config.config import Config
-from asgiserve.doctor.findings import Level
-from asgiserve.doctor.machine import (
+from asgiserve.cli.doctor.findings import Level
+from asgiserve.cli.doctor.machine import (
     Machine,
     find_backlog,
     find_file_limit,
@@ -19,6 +18,7 @@ from asgiserve.doctor.machine import (
     find_rights,
     find_workers,
 )
+from asgiserve.config.config import Config
 
 MIB = 1024 * 1024
 APP = "main:app"

@@ -12,7 +12,10 @@ from typing import Any
 
 import click
 
-from asgiserve.command_options import (
+from asgiserve.cli.doctor.findings import Finding, Level, format_json, format_text
+from asgiserve.cli.doctor.machine import Machine, find_on_machine
+from asgiserve.cli.doctor.software import find_in_software
+from asgiserve.cli.options import (
     CONFIG_FILE_OPTION,
     GroupedCommand,
     from_command_line,
@@ -20,9 +23,6 @@ from asgiserve.command_options import (
 )
 from asgiserve.config.config import DEFAULTS, OPTIONS, Config
 from asgiserve.config.sources import Settings, Sourced, collect_settings
-from asgiserve.doctor.findings import Finding, Level, format_json, format_text
-from asgiserve.doctor.machine import Machine, find_on_machine
-from asgiserve.doctor.software import find_in_software
 from asgiserve.logs.formatters import shows_colors
 from asgiserve.version import __version__
 

@@ -8,7 +8,7 @@ from contextvars import copy_context
 
 import pytest
 
-from asgiserve.bench.timing import (
+from asgiserve.cli.bench.timing import (
     TIMED_BY,
     AppClock,
     CpuReading,
@@ -278,7 +278,7 @@ def test_application_is_called_as_it_is_while_nothing_is_timed(clock, manual):
 
 def test_only_a_fraction_of_the_calls_is_timed(clock, monkeypatch, step):
     chances = iter([0.1, 0.9, 0.4, 0.5])
-    monkeypatch.setattr("asgiserve.bench.timing.random.random", lambda: next(chances))
+    monkeypatch.setattr("asgiserve.cli.bench.timing.random.random", lambda: next(chances))
 
     async def app(scope, receive, send):
         pass

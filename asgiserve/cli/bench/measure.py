@@ -13,10 +13,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from asgiserve.bench.load import BEGIN, END, LoadOrder, LoadResult
-from asgiserve.bench.load_process import LoadError, LoadProcess
-from asgiserve.bench.request import Request
-from asgiserve.bench.timing import CpuReading, Shares, TimedApp, share_of
+from asgiserve.cli.bench.load import BEGIN, END, LoadOrder, LoadResult
+from asgiserve.cli.bench.load_process import LoadError, LoadProcess
+from asgiserve.cli.bench.request import Request
+from asgiserve.cli.bench.timing import CpuReading, Shares, TimedApp, share_of
 from asgiserve.config.config import Config
 from asgiserve.errors import AsgiserveError
 from asgiserve.middleware.proxy_headers import ProxyHeadersMiddleware

@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
-from asgiserve.doctor.findings import Finding, Level
+from asgiserve.cli.doctor.findings import Finding, Level
 from asgiserve.errors import ConfigError, StartupError
 
 if TYPE_CHECKING:

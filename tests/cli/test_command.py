@@ -14,7 +14,7 @@ import click
 import pytest
 
 import asgiserve
-from asgiserve import cli
+from asgiserve.cli import command as cli
 from asgiserve.config.config import OPTIONS
 from asgiserve.version import __version__
 from tests.columns import environment_of
@@ -274,7 +274,7 @@ def test_start_imports_nothing_that_few_servers_need(column):
         # The pure column masks frames by websockets, which imports the others.
         spared |= {"importlib.metadata", "json", "websockets"}
     code = (
-        "import sys, asgiserve.cli, asgiserve.server.server\n"
+        "import sys, asgiserve.cli.command, asgiserve.server.server\n"
         f"print(*({spared!r} & sys.modules.keys()))"
     )
     ended = subprocess.run(

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from asgiserve.command_options import (
+from asgiserve.cli.options import (
     CONFIG_FILE_OPTION,
     GroupedCommand,
     flag_of,
@@ -38,11 +38,11 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     try:
         if list(given[:1]) == ["bench"]:
-            from asgiserve.bench.command import command as bench
+            from asgiserve.cli.bench.command import command as bench
 
             return int(bench.main(given[1:], prog_name="asgiserve bench", standalone_mode=False))
         if list(given[:1]) == ["doctor"]:
-            from asgiserve.doctor.command import command as doctor
+            from asgiserve.cli.doctor.command import command as doctor
 
             return int(doctor.main(given[1:], prog_name="asgiserve doctor", standalone_mode=False))
         status = command.main(arguments, prog_name="asgiserve", standalone_mode=False)

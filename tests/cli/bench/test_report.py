@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from asgiserve.bench import report
-from asgiserve.bench.load import LoadResult
-from asgiserve.bench.measure import Measurement, Plan
-from asgiserve.bench.request import Request
-from asgiserve.bench.timing import CpuReading, Shares
+from asgiserve.cli.bench import report
+from asgiserve.cli.bench.load import LoadResult
+from asgiserve.cli.bench.measure import Measurement, Plan
+from asgiserve.cli.bench.request import Request
+from asgiserve.cli.bench.timing import CpuReading, Shares
 from asgiserve.config.config import Config
 from asgiserve.version import __version__
 

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from asgiserve import cli
-from asgiserve.bench import command as bench
-from asgiserve.bench.load import LoadResult
-from asgiserve.bench.measure import BenchError, Measurement
-from asgiserve.bench.timing import CpuReading
+from asgiserve.cli import command as cli
+from asgiserve.cli.bench import command as bench
+from asgiserve.cli.bench.load import LoadResult
+from asgiserve.cli.bench.measure import BenchError, Measurement
+from asgiserve.cli.bench.timing import CpuReading
 from asgiserve.errors import StartupError
 
 PASSED = CpuReading(1_000_000, 0, 1_000_000, 0, 0, 0, 10, 0)

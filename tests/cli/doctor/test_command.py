@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from asgiserve import cli
-from asgiserve.doctor import command
-from asgiserve.doctor.findings import Finding, Level, format_text
+from asgiserve.cli import command as cli
+from asgiserve.cli.doctor import command
+from asgiserve.cli.doctor.findings import Finding, Level, format_text
 from tests.logging_state import restored_logging
 
 pytestmark = pytest.mark.usefixtures(restored_logging.__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asgiserve.bench.answers import AnswerReader
+from asgiserve.cli.bench.answers import AnswerReader
 from asgiserve.errors import PeerError
 
 CHUNKED = (

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from asgiserve.doctor.findings import Finding, Level
+from asgiserve.cli.doctor.findings import Finding, Level
 from asgiserve.supervisor.required import needs_supervisor
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from asgiserve._twins import COLUMN, SPEEDUPS
-from asgiserve.bench.measure import Measurement, Plan
+from asgiserve.cli.bench.measure import Measurement, Plan
 from asgiserve.config.config import Config
 from asgiserve.version import __version__
 

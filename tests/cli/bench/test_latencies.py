@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asgiserve.bench.latencies import percentile, summarize
+from asgiserve.cli.bench.latencies import percentile, summarize
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pickle
 import subprocess
 from types import TracebackType
 
-from asgiserve.bench.load import LoadOrder, LoadResult
+from asgiserve.cli.bench.load import LoadOrder, LoadResult
 from asgiserve.errors import AsgiserveError
 from asgiserve.process.child_process import child_command
 

@@ -1,0 +1,1 @@
+"""The commands ``asgiserve``, ``asgiserve bench`` and ``asgiserve doctor``."""
