@@ -42,7 +42,7 @@ LLHTTP_SOURCES = ("api.c", "http.c", "llhttp.c")
 VENDORED_LLHTTP = Path("vendor", "llhttp")
 
 # The extension modules that call a C library: it is linked into them and into no other.
-USES_LLHTTP = frozenset({"asgiserve._speedups.http1_parser"})
+USES_LLHTTP = frozenset({"asgiserve._speedups.codecs.http1_parser"})
 
 DIRECTIVES = {
     # language_level and freethreading_compatible stand in the first line of every .pyx.
@@ -83,7 +83,7 @@ def speedup_extensions() -> list[Extension]:
     if obstacle is None:
         return [
             Extension(".".join(path.with_suffix("").parts), [path.as_posix()])
-            for path in sorted(SPEEDUPS.glob("*.pyx"))
+            for path in sorted(SPEEDUPS.rglob("*.pyx"))
         ]
     if mode == "require":
         raise BuildError(f"ASGISERVE_BUILD=require, but {obstacle}")

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 LLHTTP_FILES = {"api.c", "http.c", "llhttp.c", "llhttp.h"}
-TWINNED = {path.stem for path in Path("asgiserve/_speedups").glob("*.pyx")}
+TWINNED = {str(path.with_suffix("")) for path in Path("asgiserve/_speedups").rglob("*.pyx")}
 
 
 def check_sdist(path: str) -> None:
@@ -16,7 +16,7 @@ def check_sdist(path: str) -> None:
     with tarfile.open(path) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     wanted = {f"vendor/llhttp/{name}" for name in LLHTTP_FILES}
-    wanted |= {f"asgiserve/_speedups/{name}.pyx" for name in TWINNED}
+    wanted |= {f"{name}.pyx" for name in TWINNED}
     wanted |= {str(path) for path in Path("asgiserve").rglob("*.py")}
     wanted |= {"LICENSE", "licenses/llhttp.txt", "tests/conftest.py", "CHANGELOG.md"}
     assert wanted <= names, f"missing in {path}: {sorted(wanted - names)}"
@@ -29,7 +29,7 @@ def check_wheel(path: str, *, is_compiled: bool) -> None:
     names = [name for name in zipfile.ZipFile(path).namelist() if not name.endswith("/")]
     package = {name for name in names if ".dist-info/" not in name}
     libraries = {name for name in package if name.endswith(".so")}
-    compiled = {Path(name).name.partition(".")[0] for name in libraries}
+    compiled = {name.partition(".")[0] for name in libraries}
     assert compiled == (TWINNED if is_compiled else set()), f"{path} has {sorted(compiled)}"
     wanted = {str(path) for path in Path("asgiserve").rglob("*.py")} | {"asgiserve/py.typed"}
     for data in ("*.pyi", "pyinstaller/*.dat"):

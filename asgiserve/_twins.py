@@ -58,6 +58,7 @@ __all__ = [
     "http_cycle",
     "http_date",
     "load_column",
+    "module_of",
     "scope",
     "ws_connection",
     "ws_cycle",
@@ -70,7 +71,8 @@ Column = Literal["compiled", "pure"]
 
 SPEEDUPS = "asgiserve._speedups"
 
-# Where the pure twin of each compiled module lives.
+# Where the pure twin of each compiled module lives; that one lies in the folder of the same name
+# below SPEEDUPS.
 TWINNED = {
     "access_line": "asgiserve.logs.access_line",
     "context": "asgiserve.connection.context",
@@ -95,6 +97,12 @@ TWINNED = {
 }
 
 
+def module_of(column: Column, name: str) -> str:
+    """The full name of the twinned module *name* in *column*."""
+    pure_name = TWINNED[name]
+    return pure_name if column == "pure" else pure_name.replace("asgiserve", SPEEDUPS, 1)
+
+
 def choose_column(mode: str) -> Column:
     """Name the column for *mode*, a value of ``ASGISERVE_SPEEDUPS``.
 
@@ -105,7 +113,7 @@ def choose_column(mode: str) -> Column:
         raise ColumnError(f"ASGISERVE_SPEEDUPS is auto, require or off, not {mode!r}")
     if mode == "off":
         return "pure"
-    if any(find_spec(f"{SPEEDUPS}.{name}") for name in TWINNED):
+    if any(find_spec(module_of("compiled", name)) for name in TWINNED):
         return "compiled"
     if mode == "require":
         raise ColumnError(
@@ -121,8 +129,8 @@ def load_column(column: Column) -> dict[str, ModuleType]:
         ColumnError: one of them is missing or cannot be imported; the message names it.
     """
     modules = {}
-    for name, pure_name in TWINNED.items():
-        full_name = f"{SPEEDUPS}.{name}" if column == "compiled" else pure_name
+    for name in TWINNED:
+        full_name = module_of(column, name)
         try:
             modules[name] = import_module(full_name)
         except ImportError as error:

@@ -10,7 +10,7 @@ import os
 from importlib.util import find_spec
 from types import SimpleNamespace
 
-from asgiserve._twins import SPEEDUPS, TWINNED, Column, load_column
+from asgiserve._twins import TWINNED, Column, load_column, module_of
 
 __all__ = ["COLUMNS", "environment_of", "load_namespace"]
 
@@ -19,7 +19,7 @@ def columns_to_test() -> list[Column]:
     wanted = os.environ.get("ASGISERVE_TEST_COLUMNS") or "auto"
     if wanted not in ("auto", "both", "compiled", "pure"):
         raise ValueError(f"ASGISERVE_TEST_COLUMNS is both, compiled or pure, not {wanted!r}")
-    is_built = any(find_spec(f"{SPEEDUPS}.{name}") for name in TWINNED)
+    is_built = any(find_spec(module_of("compiled", name)) for name in TWINNED)
     if wanted in ("both", "compiled") and not is_built:
         raise RuntimeError(
             f"ASGISERVE_TEST_COLUMNS={wanted}, but the compiled column was not built"

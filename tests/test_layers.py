@@ -253,13 +253,13 @@ def test_first_line_names_the_directives(path):
 @pytest.mark.parametrize(
     "text",
     [
-        "from asgiserve._speedups.http_date cimport (\n    format_http_date,  # why\n)\n",
-        "from asgiserve._speedups.http_date import format_http_date\n",
-        "from asgiserve._speedups cimport http_date\n",
-        "cimport asgiserve._speedups.http_date\n",
-        "def f():\n    import asgiserve._speedups.http_date\n",
+        "from asgiserve._speedups.codecs.http_date cimport (\n    format_http_date,  # why\n)\n",
+        "from asgiserve._speedups.codecs.http_date import format_http_date\n",
+        "from asgiserve._speedups.codecs cimport http_date\n",
+        "cimport asgiserve._speedups.codecs.http_date\n",
+        "def f():\n    import asgiserve._speedups.codecs.http_date\n",
     ],
 )
 def test_cython_import_is_read_in_every_form(text):
     (arrow,) = read_cython_imports("importer", f"from libc.math cimport floor\n{text}")
-    assert arrow.target == "asgiserve._speedups.http_date"
+    assert arrow.target == "asgiserve._speedups.codecs.http_date"

@@ -18,7 +18,7 @@ import pytest
 
 import asgiserve
 from asgiserve import _twins
-from asgiserve._twins import SPEEDUPS, TWINNED
+from asgiserve._twins import TWINNED, module_of
 from tests.columns import COLUMNS, environment_of
 
 PACKAGE = Path(asgiserve.__path__[0])
@@ -28,19 +28,23 @@ needs_both_columns = pytest.mark.skipif(
 )
 
 
+def path_of(module: str, suffix: str) -> Path:
+    """The source of a module of asgiserve."""
+    return PACKAGE.joinpath(*module.split(".")[1:]).with_suffix(suffix)
+
+
 @pytest.fixture(params=sorted(TWINNED))
 def twins(request: pytest.FixtureRequest) -> tuple[ModuleType, ModuleType]:
     """The pure and the compiled module of one name."""
     pure = importlib.import_module(TWINNED[request.param])
-    return pure, importlib.import_module(f"{SPEEDUPS}.{request.param}")
+    return pure, importlib.import_module(module_of("compiled", request.param))
 
 
 def test_the_list_of_twins_is_what_the_tree_holds():
-    assert set(TWINNED) == {path.stem for path in (PACKAGE / "_speedups").glob("*.pyx")}
-    for name, pure_name in TWINNED.items():
-        assert [str(path.relative_to(PACKAGE.parent)) for path in PACKAGE.rglob(f"{name}.py")] == [
-            str(Path(*pure_name.split(".")).with_suffix(".py"))
-        ]
+    compiled = {path_of(module_of("compiled", name), ".pyx") for name in TWINNED}
+    assert compiled == set((PACKAGE / "_speedups").rglob("*.pyx"))
+    for name in TWINNED:
+        assert list(PACKAGE.rglob(f"{name}.py")) == [path_of(module_of("pure", name), ".py")]
 
 
 def test_chooser_offers_every_twinned_module():
@@ -71,7 +75,7 @@ def parameters_of(function: Any) -> list[tuple[str, Any, Any]]:
 
 def constructor_parameters_of(compiled: type) -> list[tuple[str, Any, Any]]:
     """As parameters_of(), read from the source: a compiled constructor has no signature."""
-    source = (PACKAGE / "_speedups" / f"{compiled.__module__.rpartition('.')[2]}.pyx").read_text()
+    source = path_of(compiled.__module__, ".pyx").read_text()
     bodies = [
         re.search(rf"^cdef class {base.__name__}\b.*:\n((?:    .*\n|\n)*)", source, re.M)
         for base in compiled.__mro__
@@ -201,7 +205,7 @@ def slots_of(pure: type) -> set[str]:
 
 def fields_of(compiled: type) -> set[str]:
     """The fields that *compiled* itself declares, in its .pxd or, without one, in its .pyx."""
-    path = PACKAGE / "_speedups" / f"{compiled.__module__.rpartition('.')[2]}.pxd"
+    path = path_of(compiled.__module__, ".pxd")
     source = (path if path.is_file() else path.with_suffix(".pyx")).read_text()
     body = re.search(rf"^cdef class {compiled.__name__}\b.*:\n((?:    .*\n|\n)*)", source, re.M)
     assert body, f"no class statement for {compiled}"
@@ -245,7 +249,7 @@ def test_off_takes_the_pure_column():
 @pytest.mark.parametrize("mode", ["auto", "require", ""])
 def test_built_column_is_taken(mode):
     done = run_with_speedups(mode, PRINT_COLUMN)
-    assert done.stdout == "compiled asgiserve._speedups.http_date\n", done.stderr
+    assert done.stdout == "compiled asgiserve._speedups.codecs.http_date\n", done.stderr
 
 
 def test_unknown_mode_is_refused():
@@ -254,24 +258,25 @@ def test_unknown_mode_is_refused():
     assert "ASGISERVE_SPEEDUPS is auto, require or off, not 'fast'" in done.stderr
 
 
+COMPILED = {module_of("compiled", name) for name in TWINNED}
+
 HIDE = """
 import importlib.machinery, sys
 hidden = {names!r}
 real = importlib.machinery.PathFinder.find_spec
 def find_spec(name, path=None, target=None):
-    short = name.removeprefix("asgiserve._speedups.")
-    return None if short != name and short in hidden else real(name, path, target)
+    return None if name in hidden else real(name, path, target)
 importlib.machinery.PathFinder.find_spec = staticmethod(find_spec)
 """
 
 
 def test_auto_falls_back_when_nothing_was_built():
-    hide_all = HIDE.format(names=set(TWINNED))
+    hide_all = HIDE.format(names=COMPILED)
     assert run_with_speedups("auto", hide_all + PRINT_COLUMN).stdout.startswith("pure ")
 
 
 def test_require_fails_when_nothing_was_built():
-    done = run_with_speedups("require", HIDE.format(names=set(TWINNED)) + PRINT_COLUMN)
+    done = run_with_speedups("require", HIDE.format(names=COMPILED) + PRINT_COLUMN)
     assert done.returncode == 1
     assert "ASGISERVE_SPEEDUPS=require, but the compiled column was not built" in done.stderr
 
@@ -280,11 +285,11 @@ def test_require_fails_when_nothing_was_built():
 @pytest.mark.parametrize("mode", ["auto", "require"])
 @pytest.mark.parametrize("name", sorted(TWINNED))
 def test_half_built_column_is_an_error_that_names_the_module(mode, name):
-    done = run_with_speedups(mode, HIDE.format(names={name}) + PRINT_COLUMN)
+    done = run_with_speedups(mode, HIDE.format(names={module_of("compiled", name)}) + PRINT_COLUMN)
     assert done.returncode == 1
     # The first module in the list that needs the missing one, and then the missing one itself.
     assert "the compiled column of asgiserve is incomplete" in done.stderr
-    assert f"No module named 'asgiserve._speedups.{name}'" in done.stderr
+    assert f"No module named {module_of('compiled', name)!r}" in done.stderr
 
 
 @needs_both_columns
@@ -292,8 +297,8 @@ def test_half_built_column_is_an_error_that_names_the_module(mode, name):
 def test_built_module_that_cannot_be_imported_is_an_error_that_names_it(mode, tmp_path):
     ignored = shutil.ignore_patterns("*.pyx", "*.pxd", "__pycache__")
     copy = shutil.copytree(PACKAGE, tmp_path / "asgiserve", ignore=ignored)
-    library = find_spec(f"{SPEEDUPS}.http_date").origin
-    (copy / "_speedups" / Path(library).name).write_bytes(b"not a library")
+    library = find_spec(module_of("compiled", "http_date")).origin
+    (copy / "_speedups" / "codecs" / Path(library).name).write_bytes(b"not a library")
     done = run_with_speedups(mode, PRINT_COLUMN, tmp_path)
     assert done.returncode == 1
-    assert "is incomplete: asgiserve._speedups.http_date: " in done.stderr
+    assert "is incomplete: asgiserve._speedups.codecs.http_date: " in done.stderr

@@ -32,7 +32,7 @@ def read_versions(tree: Path) -> dict[str, str]:
     Raises:
         BuildError: the compiled column is not built.
     """
-    modules = sorted((tree / SPEEDUPS).glob(f"*{SUFFIX}"))
+    modules = sorted((tree / SPEEDUPS).rglob(f"*{SUFFIX}"))
     if not modules:
         raise BuildError("the compiled column is not built for this Python")
     code = b"\0".join(module.read_bytes() for module in modules)
@@ -60,7 +60,7 @@ def check_built(tree: Path) -> None:
     Raises:
         BuildError: names a module.
     """
-    for source in sorted((tree / SPEEDUPS).glob("*.pyx")):
+    for source in sorted((tree / SPEEDUPS).rglob("*.pyx")):
         built = source.with_name(source.stem + SUFFIX)
         if not built.is_file():
             raise BuildError(f"{source.name} is not compiled for this Python")

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from asgiserve._twins import SPEEDUPS, TWINNED, load_column
+from asgiserve._twins import TWINNED, load_column, module_of
 
-IS_BUILT = any(find_spec(f"{SPEEDUPS}.{name}") for name in TWINNED)
+IS_BUILT = any(find_spec(module_of("compiled", name)) for name in TWINNED)
 COLUMNS = ["compiled", "pure"] if IS_BUILT else ["pure"]
 
 

@@ -7,7 +7,7 @@ import sys
 from importlib.util import find_spec
 from typing import Any
 
-from asgiserve._twins import COLUMN, SPEEDUPS
+from asgiserve._twins import COLUMN, module_of
 from asgiserve.cli.bench.measure import Measurement, Plan
 from asgiserve.config.config import Config
 from asgiserve.version import __version__
@@ -138,7 +138,7 @@ def find_hints(measurement: Measurement, config: Config) -> list[str]:
     hints = []
     is_cpython = sys.implementation.name == "cpython"
     if COLUMN == "pure" and is_cpython:
-        is_built = find_spec(f"{SPEEDUPS}.http1_parser") is not None
+        is_built = find_spec(module_of("compiled", "http1_parser")) is not None
         hints.append(
             "this is the pure column although the compiled one is there: unset ASGISERVE_SPEEDUPS"
             if is_built

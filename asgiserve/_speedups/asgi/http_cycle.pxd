@@ -1,6 +1,6 @@
 # cython: language_level=3, freethreading_compatible=True
 
-from asgiserve._speedups.cycle cimport Cycle
+from asgiserve._speedups.asgi.cycle cimport Cycle
 
 cpdef enum CycleState:
     WAITING = 0

@@ -2,7 +2,7 @@
 
 from cpython.object cimport PyObject
 
-from asgiserve._speedups.ws_frames cimport MAX_CONTROL_BYTES, MAX_HEADER_BYTES, FrameHeader
+from asgiserve._speedups.codecs.ws_frames cimport MAX_CONTROL_BYTES, MAX_HEADER_BYTES, FrameHeader
 
 
 cdef class MessageSink:

@@ -1,6 +1,6 @@
 # cython: language_level=3, freethreading_compatible=True
 
-from asgiserve._speedups.http1_head cimport RequestHead
+from asgiserve._speedups.codecs.http1_head cimport RequestHead
 
 
 cdef class ScopeFactory:

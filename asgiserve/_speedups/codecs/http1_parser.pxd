@@ -1,9 +1,9 @@
 # cython: language_level=3, freethreading_compatible=True
 
-from asgiserve._speedups.http1_chunks cimport ChunkDecoder
-from asgiserve._speedups.http1_head cimport RequestHead
-from asgiserve._speedups.http1_section cimport Section
-from asgiserve._speedups.llhttp cimport llhttp_t
+from asgiserve._speedups.codecs.http1_chunks cimport ChunkDecoder
+from asgiserve._speedups.codecs.http1_head cimport RequestHead
+from asgiserve._speedups.codecs.http1_section cimport Section
+from asgiserve._speedups.codecs.llhttp cimport llhttp_t
 
 
 cdef class RequestSink:

@@ -1,10 +1,10 @@
 # cython: language_level=3, freethreading_compatible=True
 
-from asgiserve._speedups.http1_cycle cimport Http1Cycle
-from asgiserve._speedups.http1_ends cimport Http1Ends
-from asgiserve._speedups.http1_head cimport RequestHead
-from asgiserve._speedups.http1_parser cimport RequestParser
-from asgiserve._speedups.scope cimport ScopeFactory
+from asgiserve._speedups.connection.http1_cycle cimport Http1Cycle
+from asgiserve._speedups.connection.http1_ends cimport Http1Ends
+from asgiserve._speedups.codecs.http1_head cimport RequestHead
+from asgiserve._speedups.codecs.http1_parser cimport RequestParser
+from asgiserve._speedups.asgi.scope cimport ScopeFactory
 
 
 cdef class Http1Connection(Http1Ends):

@@ -5,7 +5,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.string cimport memchr
 
-from asgiserve._speedups.http1_head cimport RequestHead
+from asgiserve._speedups.codecs.http1_head cimport RequestHead
 
 from sys import intern
 from urllib.parse import unquote_to_bytes

@@ -12,7 +12,7 @@ from libc.stdio cimport snprintf
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy
 
-from asgiserve._speedups.header_fields cimport (
+from asgiserve._speedups.codecs.header_fields cimport (
     copy_lower_token,
     has_list_member,
     is_value,

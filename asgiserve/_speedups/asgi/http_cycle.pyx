@@ -4,7 +4,7 @@
 from cpython.bytes cimport PyBytes_CheckExact
 from cpython.dict cimport PyDict_CheckExact
 
-from asgiserve._speedups.cycle cimport Cycle, as_bytes, as_dict, take_kind, take_status
+from asgiserve._speedups.asgi.cycle cimport Cycle, as_bytes, as_dict, take_kind, take_status
 
 from asgiserve.errors import AppError
 

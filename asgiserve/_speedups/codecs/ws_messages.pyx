@@ -7,7 +7,7 @@ from cpython.ref cimport Py_CLEAR
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.string cimport memcpy
 
-from asgiserve._speedups.ws_frames cimport (
+from asgiserve._speedups.codecs.ws_frames cimport (
     MAX_HEADER_BYTES,
     NO_CLOSE_CODE,
     FrameHeader,

@@ -9,16 +9,16 @@ Python code and no exception runs below a C frame of llhttp.
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memset
 
-from asgiserve._speedups.http1_chunks cimport ChunkDecoder
-from asgiserve._speedups.http1_head cimport RequestHead, build_head, make_head
-from asgiserve._speedups.http1_section cimport (
+from asgiserve._speedups.codecs.http1_chunks cimport ChunkDecoder
+from asgiserve._speedups.codecs.http1_head cimport RequestHead, build_head, make_head
+from asgiserve._speedups.codecs.http1_section cimport (
     Section,
     begin_section,
     end_section,
     free_section,
     set_callbacks,
 )
-from asgiserve._speedups.llhttp cimport (
+from asgiserve._speedups.codecs.llhttp cimport (
     HPE_OK,
     HPE_PAUSED,
     HTTP_QUERY,

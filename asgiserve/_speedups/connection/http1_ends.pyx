@@ -1,13 +1,13 @@
 # cython: language_level=3, freethreading_compatible=True
 """Accelerated twin of ``connection/http1_ends.py``: how an HTTP/1.1 connection comes to its end."""
 
-from asgiserve._speedups.context cimport WorkerContext
-from asgiserve._speedups.http1_cycle cimport CycleOwner, Http1Cycle
-from asgiserve._speedups.http1_framing cimport frame_error
+from asgiserve._speedups.connection.context cimport WorkerContext
+from asgiserve._speedups.connection.http1_cycle cimport CycleOwner, Http1Cycle
+from asgiserve._speedups.codecs.http1_framing cimport frame_error
 
 import logging
 
-from asgiserve._speedups.context import to_ticks
+from asgiserve._speedups.connection.context import to_ticks
 from asgiserve.connection.reset import reset
 from asgiserve.connection.tls_info import resets_late_input
 from asgiserve.connection.unread_input import has_unread_input

@@ -3,7 +3,7 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
-from asgiserve._speedups.header_fields cimport (
+from asgiserve._speedups.codecs.header_fields cimport (
     FIELD_CONNECTION,
     FIELD_CONTENT_LENGTH,
     FIELD_EXPECT,
@@ -20,8 +20,8 @@ from asgiserve._speedups.header_fields cimport (
     parse_content_length,
     trim,
 )
-from asgiserve._speedups.http1_section cimport Field, Section
-from asgiserve._speedups.llhttp cimport F_CONTENT_LENGTH, HTTP_HEAD, llhttp_t
+from asgiserve._speedups.codecs.http1_section cimport Field, Section
+from asgiserve._speedups.codecs.llhttp cimport F_CONTENT_LENGTH, HTTP_HEAD, llhttp_t
 
 from asgiserve.codecs.request_fields import check_fields
 

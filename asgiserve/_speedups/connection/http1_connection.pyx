@@ -1,16 +1,16 @@
 # cython: language_level=3, freethreading_compatible=True
 """Accelerated twin of ``connection/http1_connection.py``: an asyncio protocol for HTTP/1.1."""
 
-from asgiserve._speedups.context cimport WorkerContext
-from asgiserve._speedups.flow_control cimport ReadGate
-from asgiserve._speedups.http1_cycle cimport Http1Cycle
-from asgiserve._speedups.http1_ends cimport Http1Ends, Phase
-from asgiserve._speedups.http1_head cimport RequestHead
-from asgiserve._speedups.http1_parser cimport RequestParser
-from asgiserve._speedups.scope cimport ScopeFactory
+from asgiserve._speedups.connection.context cimport WorkerContext
+from asgiserve._speedups.connection.flow_control cimport ReadGate
+from asgiserve._speedups.connection.http1_cycle cimport Http1Cycle
+from asgiserve._speedups.connection.http1_ends cimport Http1Ends, Phase
+from asgiserve._speedups.codecs.http1_head cimport RequestHead
+from asgiserve._speedups.codecs.http1_parser cimport RequestParser
+from asgiserve._speedups.asgi.scope cimport ScopeFactory
 
-from asgiserve._speedups.context import to_ticks
-from asgiserve._speedups.ws_connection import WsConnection
+from asgiserve._speedups.connection.context import to_ticks
+from asgiserve._speedups.connection.ws_connection import WsConnection
 from asgiserve.codecs.ws_handshake import is_websocket, read_handshake
 from asgiserve.connection.addresses import address_pair, address_text, local_address
 from asgiserve.connection.app_errors import (

@@ -1,11 +1,11 @@
 # cython: language_level=3, freethreading_compatible=True
 
-from asgiserve._speedups.context cimport WorkerContext
-from asgiserve._speedups.flow_control cimport WriteGate
-from asgiserve._speedups.http1_framing cimport ResponseFramer
-from asgiserve._speedups.http1_head cimport RequestHead
-from asgiserve._speedups.http1_parser cimport RequestSink
-from asgiserve._speedups.http_cycle cimport HttpCycle
+from asgiserve._speedups.connection.context cimport WorkerContext
+from asgiserve._speedups.connection.flow_control cimport WriteGate
+from asgiserve._speedups.codecs.http1_framing cimport ResponseFramer
+from asgiserve._speedups.codecs.http1_head cimport RequestHead
+from asgiserve._speedups.codecs.http1_parser cimport RequestSink
+from asgiserve._speedups.asgi.http_cycle cimport HttpCycle
 
 
 cdef class CycleOwner(RequestSink):

@@ -4,7 +4,7 @@
 from libc.stdint cimport uint32_t
 from libc.stdlib cimport free, realloc
 
-from asgiserve._speedups.llhttp cimport HPE_PAUSED, llhttp_settings_t, llhttp_t
+from asgiserve._speedups.codecs.llhttp cimport HPE_PAUSED, llhttp_settings_t, llhttp_t
 
 
 cdef enum:

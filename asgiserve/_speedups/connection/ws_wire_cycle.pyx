@@ -4,22 +4,22 @@
 from cpython.time cimport perf_counter
 from cpython.unicode cimport PyUnicode_CheckExact
 
-from asgiserve._speedups.access_line cimport AccessLines
-from asgiserve._speedups.context cimport WorkerContext
-from asgiserve._speedups.flow_control cimport WriteGate
-from asgiserve._speedups.http1_framing cimport ResponseFramer, frame_error
-from asgiserve._speedups.http1_head cimport RequestHead
-from asgiserve._speedups.ws_cycle cimport WsCycle
-from asgiserve._speedups.ws_frames cimport (
+from asgiserve._speedups.logs.access_line cimport AccessLines
+from asgiserve._speedups.connection.context cimport WorkerContext
+from asgiserve._speedups.connection.flow_control cimport WriteGate
+from asgiserve._speedups.codecs.http1_framing cimport ResponseFramer, frame_error
+from asgiserve._speedups.codecs.http1_head cimport RequestHead
+from asgiserve._speedups.asgi.ws_cycle cimport WsCycle
+from asgiserve._speedups.codecs.ws_frames cimport (
     Opcode,
     frame_binary,
     frame_close,
     frame_compressed,
     frame_text,
 )
-from asgiserve._speedups.ws_messages cimport MessageSink
+from asgiserve._speedups.codecs.ws_messages cimport MessageSink
 
-from asgiserve._speedups.context import to_ticks
+from asgiserve._speedups.connection.context import to_ticks
 from asgiserve.codecs.ws_deflate import Deflater
 from asgiserve.codecs.ws_handshake import frame_accept
 from asgiserve.connection.addresses import forwarded_text

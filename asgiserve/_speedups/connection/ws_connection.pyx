@@ -1,18 +1,18 @@
 # cython: language_level=3, freethreading_compatible=True
 """Accelerated twin of ``connection/ws_connection.py``: an asyncio protocol for WebSocket."""
 
-from asgiserve._speedups.context cimport WorkerContext
-from asgiserve._speedups.flow_control cimport ReadGate, WriteGate
-from asgiserve._speedups.http1_head cimport RequestHead
-from asgiserve._speedups.ws_cycle cimport WsState
-from asgiserve._speedups.ws_frames cimport Opcode, frame_close, frame_control
-from asgiserve._speedups.ws_messages cimport MessageReader
-from asgiserve._speedups.ws_wire_cycle cimport WsOwner, WsWireCycle
+from asgiserve._speedups.connection.context cimport WorkerContext
+from asgiserve._speedups.connection.flow_control cimport ReadGate, WriteGate
+from asgiserve._speedups.codecs.http1_head cimport RequestHead
+from asgiserve._speedups.asgi.ws_cycle cimport WsState
+from asgiserve._speedups.codecs.ws_frames cimport Opcode, frame_close, frame_control
+from asgiserve._speedups.codecs.ws_messages cimport MessageReader
+from asgiserve._speedups.connection.ws_wire_cycle cimport WsOwner, WsWireCycle
 
 import logging
 import os
 
-from asgiserve._speedups.context import to_ticks
+from asgiserve._speedups.connection.context import to_ticks
 from asgiserve.codecs.ws_deflate import Inflater
 from asgiserve.connection.app_errors import (
     is_disconnect,

@@ -1,7 +1,7 @@
 # cython: language_level=3, freethreading_compatible=True
 
-from asgiserve._speedups.flow_control cimport ReadGate
-from asgiserve._speedups.http1_cycle cimport CycleOwner, Http1Cycle
+from asgiserve._speedups.connection.flow_control cimport ReadGate
+from asgiserve._speedups.connection.http1_cycle cimport CycleOwner, Http1Cycle
 
 cpdef enum Phase:
     NEW = 0

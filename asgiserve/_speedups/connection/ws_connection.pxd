@@ -1,9 +1,9 @@
 # cython: language_level=3, freethreading_compatible=True
 
-from asgiserve._speedups.flow_control cimport ReadGate
-from asgiserve._speedups.http1_head cimport RequestHead
-from asgiserve._speedups.ws_messages cimport MessageReader
-from asgiserve._speedups.ws_wire_cycle cimport WsOwner, WsWireCycle
+from asgiserve._speedups.connection.flow_control cimport ReadGate
+from asgiserve._speedups.codecs.http1_head cimport RequestHead
+from asgiserve._speedups.codecs.ws_messages cimport MessageReader
+from asgiserve._speedups.connection.ws_wire_cycle cimport WsOwner, WsWireCycle
 
 cpdef enum WsPhase:
     CONNECTING = 0

@@ -1,10 +1,10 @@
 # cython: language_level=3, freethreading_compatible=True
 """Accelerated twin of ``connection/context.py``: what all connections of a worker share."""
 
-from asgiserve._speedups.access_line cimport AccessLines
-from asgiserve._speedups.cycle cimport TaskStarter
-from asgiserve._speedups.flow_control cimport WriteBatch
-from asgiserve._speedups.http1_framing cimport DefaultFields
+from asgiserve._speedups.logs.access_line cimport AccessLines
+from asgiserve._speedups.asgi.cycle cimport TaskStarter
+from asgiserve._speedups.connection.flow_control cimport WriteBatch
+from asgiserve._speedups.codecs.http1_framing cimport DefaultFields
 
 import contextvars
 import math
