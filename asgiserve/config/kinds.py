@@ -2,7 +2,7 @@
 
 A kind turns every accepted form of a value (a Python object, or text from the command line, the
 environment or TOML) into the one form that the server reads. It knows nothing of options, their
-names or their sources; what only a server has stands in ``server_kinds``.
+names or their sources; what only a server has stands in ``values``.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """What is said of an option beside its name and default: kind of value, group, help text.
 
-The options themselves are the fields of ``config.Config`` and of the classes it is made of.
+The options themselves are the fields of the classes in ``groups/``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import Field, dataclass, field
+from typing import Any, ClassVar
 
 from asgiserve.config.kinds import Kind
 from asgiserve.errors import ConfigError
@@ -27,6 +27,7 @@ __all__ = [
     "WEBSOCKET",
     "Option",
     "OptionError",
+    "OptionGroup",
     "option",
 ]
 
@@ -86,6 +87,23 @@ class Option:
     fallback_env: str = ""
     fallback: Any = None
     is_secret: bool = False
+
+
+class OptionGroup:
+    """The options of one group, each a field of a dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    def check(self) -> None:
+        """Refuse options of this group that contradict each other.
+
+        Raises:
+            OptionError: they do.
+        """
+
+    def is_changed(self, name: str) -> bool:
+        """Whether the option *name* differs from its default."""
+        return bool(getattr(self, name) != self.__dataclass_fields__[name].default)
 
 
 def option(default: object, kind: Kind, group: str, help: str, **details: Any) -> Any:

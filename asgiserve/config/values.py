@@ -1,6 +1,6 @@
 """What the values of a server's own options may be: addresses, header fields, log levels and so on.
 
-What they are made of, and the kinds that any program could have, stand in ``option_kinds``.
+What they are made of, and the kinds that any program could have, stand in ``kinds``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How an access line is put together: constant bytes, and the parts of a request between them.
 
 One layout for each value of ``log_format``; both columns of ``logs/access_line`` write by them.
-The formatters of ``log_formatters`` and ``structured_logs`` make the same lines from log records.
+The formatters of ``formatters`` and ``structured`` make the same lines from log records.
 """
 
 from __future__ import annotations

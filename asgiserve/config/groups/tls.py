@@ -7,17 +7,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from asgiserve.config import kinds
-from asgiserve.config import values as server_kinds
-from asgiserve.config.kinds import choice, optional, seconds
-from asgiserve.config.option import TIMEOUTS, TLS, OptionError, option
+from asgiserve.config import kinds, values
+from asgiserve.config.kinds import choice, optional
+from asgiserve.config.option import TLS, OptionError, OptionGroup, option
 
-if TYPE_CHECKING:
-    from asgiserve.config.config import Config
-
-__all__ = ["TlsOptions", "check_tls_conflicts"]
+__all__ = ["TlsOptions"]
 
 # What has an effect only where there is a certificate.
 NEEDS_CERTIFICATE = (
@@ -33,7 +29,7 @@ NEEDS_CERTIFICATE = (
 
 # Config makes the methods.
 @dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
-class TlsOptions:
+class TlsOptions(OptionGroup):
     """Certificates, and who may connect with which version and cipher."""
 
     ssl_certfile: str | os.PathLike[str] | None = option(
@@ -53,7 +49,7 @@ class TlsOptions:
     )
     ssl_sni: Sequence[str] = option(
         (),
-        server_kinds.SNI,
+        values.SNI,
         TLS,
         "Certificate for another name: HOST=CERTFILE or HOST=CERTFILE:KEYFILE, HOST may begin "
         "with *.; may be repeated.",
@@ -66,7 +62,7 @@ class TlsOptions:
     )
     ssl_cert_reqs: str = option(
         "none",
-        server_kinds.CERT_REQS,
+        values.CERT_REQS,
         TLS,
         "Whether a client has to show a certificate.",
     )
@@ -76,13 +72,10 @@ class TlsOptions:
     ssl_min_version: str = option("1.2", choice("1.2", "1.3"), TLS, "Lowest version of TLS.")
     ssl_context_factory: Any = option(
         None,
-        optional(server_kinds.IMPORT_OR_CALLABLE),
+        optional(values.IMPORT_OR_CALLABLE),
         TLS,
         "MODULE:FACTORY, called with the options and a function that makes the default "
         "ssl.SSLContext; gives the context to use.",
-    )
-    timeout_tls_handshake: float = option(
-        10, seconds(), TIMEOUTS, "Deadline for the TLS handshake of a connection."
     )
 
     @property
@@ -90,19 +83,10 @@ class TlsOptions:
         """Whether connections are TLS."""
         return self.ssl_certfile is not None or self.ssl_context_factory is not None
 
-
-def check_tls_conflicts(config: Config) -> None:
-    """Refuse options of TLS that miss what they need.
-
-    Raises:
-        OptionError: they do.
-    """
-    for name in NEEDS_CERTIFICATE:
-        if getattr(config, name) not in (None, (), "none", "1.2") and not config.is_ssl:
-            raise OptionError(f"{name}: has no effect without ssl_certfile", name)
-    if (
-        config.ssl_cert_reqs != "none"
-        and not config.ssl_ca_certs
-        and not config.ssl_context_factory
-    ):
-        raise OptionError("ssl_cert_reqs: needs ssl_ca_certs", "ssl_cert_reqs", "ssl_ca_certs")
+    def check(self) -> None:
+        for name in NEEDS_CERTIFICATE:
+            if self.is_changed(name) and not self.is_ssl:
+                raise OptionError(f"{name}: has no effect without ssl_certfile", name)
+        is_asked = self.ssl_cert_reqs != "none"
+        if is_asked and not self.ssl_ca_certs and not self.ssl_context_factory:
+            raise OptionError("ssl_cert_reqs: needs ssl_ca_certs", "ssl_cert_reqs", "ssl_ca_certs")
