@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from asgiserve.errors import HttpRequestError
 
-if TYPE_CHECKING:
-    from asgiserve.connection.context import WorkerContext
-
-__all__ = ["QueuedConnection", "RequestQueue", "shed", "shutting_down"]
+__all__ = ["BusyWorker", "QueuedConnection", "RequestQueue", "shed", "shutting_down"]
 
 # When a client that was shed may come again, in seconds.
 RETRY_AFTER = b"5"
+
+
+class BusyWorker(Protocol):
+    """What the queue asks of the worker: how many requests are in progress."""
+
+    active_requests: int
 
 
 class QueuedConnection(Protocol):
@@ -34,9 +37,7 @@ class RequestQueue:
         max_ticks: how long one may wait.
     """
 
-    def __init__(
-        self, worker: WorkerContext, limit: int, *, max_waiting: int, max_ticks: int
-    ) -> None:
+    def __init__(self, worker: BusyWorker, limit: int, *, max_waiting: int, max_ticks: int) -> None:
         self._worker = worker
         self._limit = limit
         self._max_waiting = max_waiting

@@ -6,20 +6,26 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from asgiserve.imports import import_callable
 
 if TYPE_CHECKING:
     from asgiserve.config.config import Config
-    from asgiserve.server.server import Server
 
-__all__ = ["find_callback", "notify"]
+__all__ = ["NotifyingServer", "find_callback", "notify"]
 
 logger = logging.getLogger("asgiserve.error")
 
 
-async def notify(server: Server, callback: Callable[[], Awaitable[None]]) -> None:
+class NotifyingServer(Protocol):
+    """What is asked of the server, and told it."""
+
+    config: Config
+    last_notified: float
+
+
+async def notify(server: NotifyingServer, callback: Callable[[], Awaitable[None]]) -> None:
     """Call *callback* now and every ``timeout_notify`` seconds, until it is cancelled.
 
     What it raises is logged, and changes nothing.
