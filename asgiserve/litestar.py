@@ -106,7 +106,7 @@ def read_options(ctx: click.Context, given: dict[str, Any]) -> dict[str, Sourced
 
 def serve(config: Any) -> int:
     """Serve as the command ``asgiserve`` does; give the exit status."""
-    from asgiserve.cli.command import serve as serve_by_command
+    from asgiserve.cli.serve import serve as serve_by_command
 
     try:
         return serve_by_command(config, lambda: config)

@@ -1,4 +1,4 @@
-"""The command ``asgiserve``: options from the table in ``config``, errors in one line, exit codes.
+"""The command ``asgiserve``: options from the table in ``config/``, errors in one line, exit codes.
 
 Status 0 is a clean stop, 2 a mistake in the options, 3 a server that could not start.
 """
@@ -19,6 +19,7 @@ from asgiserve.cli.options import (
     from_command_line,
     make_parameter,
 )
+from asgiserve.cli.serve import check, log_service_links, serve
 from asgiserve.config.config import DEFAULTS, OPTIONS
 from asgiserve.config.sources import Settings, collect_settings, format_config
 from asgiserve.errors import STARTUP_FAILURE, USAGE_ERROR, ColumnError, ConfigError, StartupError
@@ -117,62 +118,6 @@ def execute(
         return serve(server_config, lambda: read_settings().make_config(Config))
     finally:
         leave_output()
-
-
-def log_service_links(variables: Sequence[str], config: Config) -> None:
-    """Say that *variables* are not taken for options."""
-    import logging
-
-    from asgiserve.logs.configure import configure_logging
-
-    configure_logging(config)
-    logging.getLogger("asgiserve.error").info(
-        "Ignoring the service links of Kubernetes in the environment: %s", ", ".join(variables)
-    )
-
-
-def check(config: Config) -> None:
-    """Check what can be without importing the application.
-
-    Raises:
-        ConfigError: something would fail.
-        StartupError: a file of TLS cannot be read.
-    """
-    from asgiserve.logs.configure import configure_logging
-    from asgiserve.net.tls import TlsSettings
-    from asgiserve.server.app_loader import check_env_file
-    from asgiserve.server.event_loop import choose_loop_factory
-
-    configure_logging(config)
-    check_env_file(config)
-    choose_loop_factory(config)
-    TlsSettings.from_config(config)
-
-
-def serve(config: Config, reread: Callable[[], Config]) -> int:
-    """Serve until a signal; give the exit status.
-
-    Args:
-        reread: gives the configuration as its sources say by then.
-    """
-    if config.reload:
-        from asgiserve.reload.reloader import run_reloader
-
-        return run_reloader(config)
-    from asgiserve.supervisor.required import needs_supervisor
-
-    if needs_supervisor(config):
-        from asgiserve.supervisor.supervise import supervise
-
-        return supervise(config, reread, owns_process=True)
-    from asgiserve.process.title import set_process_title
-    from asgiserve.server.server import Server
-
-    set_process_title("server", config)
-    server = Server(config)
-    server.owns_process = True
-    server.run()
-    return server.exit_status
 
 
 def describe_version() -> str:
