@@ -13,76 +13,39 @@ from typing import NamedTuple
 
 import pytest
 
-from asgiserve._twins import TWINNED
+from asgiserve._twins import TWINNED, module_of
 
 PACKAGE = Path(__file__).resolve().parent.parent / "asgiserve"
 SPEEDUPS = "asgiserve._speedups"
 TWINS = "asgiserve._twins"
 
-# Layers of the packages and of the modules that stand beside them, ground first.
-LAYERS = {
-    **dict.fromkeys(
-        (
-            "access_layouts",
-            "asgi_types",
-            "bind_address",
-            "child_process",
-            "config",
-            "early_signals",
-            "env_file",
-            "errors",
-            "imports",
-            "log",
-            "log_formatters",
-            "log_handler",
-            "log_writer",
-            "logging_defaults",
-            "option_kinds",
-            "option_parameters",
-            "options",
-            "process_options",
-            "server_kinds",
-            "signal_handlers",
-            "standard_files",
-            "structured_logs",
-            "tls_options",
-            "uvicorn_options",
-            "version",
-        ),
-        0,
-    ),
-    "codecs": 1,
-    "asgi": 2,
-    "connection": 3,
+# Packages, and modules that stand beside them, ground first. One line is one layer: in it, what
+# stands on the right may import what stands on the left.
+LAYERS = (
+    ("version", "errors", "imports", "asgi_types"),
+    ("config", "codecs"),
+    ("logs", "process"),
+    ("asgi",),
+    ("connection",),
     # It imports every twinned module, and they reach up to here.
-    "_twins": 3,
-    "middleware": 4,
-    "server": 4,
-    "supervisor": 5,
-    **dict.fromkeys(
-        (
-            "__init__",
-            "__main__",
-            "bench",
-            "cli",
-            "command_options",
-            "config_sources",
-            "django",
-            "doctor",
-            "gunicorn",
-            "litestar",
-            "loadable_config",
-            "pyinstaller",
-            "pytest_plugin",
-            "testing",
-        ),
-        6,
-    ),
-}
+    ("_twins",),
+    ("middleware",),
+    ("net",),
+    ("server",),
+    ("worker",),
+    ("supervisor", "reload"),
+    ("uvicorn_api", "cli"),
+    ("__init__", "__main__"),
+    ("testing", "pytest_plugin", "pyinstaller", "django", "gunicorn", "litestar"),
+)
+RANKS = {name: rank for rank, name in enumerate(name for layer in LAYERS for name in layer)}
+
+# How many modules may stand beside the packages: each is a public face, or what all others use.
+MAX_LOOSE_MODULES = 12
 
 # Declarations, with inline functions, but without a module behind them: only other .pxd and .pyx
 # files read these.
-DECLARATIONS = {"http1_section": 1, "llhttp": 1}
+DECLARATIONS = {f"{SPEEDUPS}.codecs.{name}" for name in ("http1_section", "llhttp")}
 
 FIRST_LINE = "# cython: language_level=3, freethreading_compatible=True"
 
@@ -107,8 +70,8 @@ def module_name(path: Path) -> str:
 
 
 PYTHON_FILES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
-PYX_FILES = sorted((PACKAGE / "_speedups").glob("*.pyx"))
-PXD_FILES = sorted((PACKAGE / "_speedups").glob("*.pxd"))
+PYX_FILES = sorted((PACKAGE / "_speedups").rglob("*.pyx"))
+PXD_FILES = sorted((PACKAGE / "_speedups").rglob("*.pxd"))
 MODULES = {*PYTHON_FILES, *(module_name(path) for path in PYX_FILES + PXD_FILES)}
 
 
@@ -172,18 +135,14 @@ for _arrow in IMPORTS:
         RUNTIME_IMPORTS.setdefault(_arrow.importer, set()).add(_arrow.target)
 
 PURE_TWINS = set(TWINNED.values())
-COMPILED_TWINS = {f"{SPEEDUPS}.{name}" for name in TWINNED}
+COMPILED_TWINS = {module_of("compiled", name) for name in TWINNED}
 
 
-def layer_of(module: str) -> int:
+def rank_of(module: str) -> int:
+    """How high *module* stands; a compiled one stands where its pure twin does."""
     if module.startswith(f"{TWINS}."):
         module = TWINNED[module.removeprefix(f"{TWINS}.")]
-    if module.startswith(f"{SPEEDUPS}."):
-        name = module.removeprefix(f"{SPEEDUPS}.")
-        if name in DECLARATIONS:
-            return DECLARATIONS[name]
-        module = TWINNED[name]
-    return LAYERS[module.split(".")[1]]
+    return RANKS[module.replace(SPEEDUPS, "asgiserve", 1).split(".")[1]]
 
 
 def reachable_from(modules: set[str]) -> set[str]:
@@ -199,19 +158,33 @@ def reachable_from(modules: set[str]) -> set[str]:
 
 def test_every_module_has_a_layer():
     beside = {module.split(".")[1] for module in PYTHON_FILES} - {"_speedups"}
-    assert beside <= LAYERS.keys(), "say in LAYERS where these stand"
-    declared = {path.stem for path in PYX_FILES + PXD_FILES} - TWINNED.keys()
-    assert declared <= DECLARATIONS.keys(), "neither twinned nor mere declarations"
+    assert beside == RANKS.keys(), "say in LAYERS where these stand"
+
+
+def test_few_modules_stand_beside_the_packages():
+    loose = [path.name for path in PACKAGE.glob("*.py")]
+    assert len(loose) <= MAX_LOOSE_MODULES, loose
+
+
+def test_compiled_modules_stand_in_the_folders_of_their_twins():
+    folders = {path.parent.name for path in PYX_FILES + PXD_FILES}
+    assert folders == {name.split(".")[1] for name in PURE_TWINS}
+    declared = {module_name(path) for path in PYX_FILES + PXD_FILES} - COMPILED_TWINS
+    assert declared == DECLARATIONS, "neither twinned nor mere declarations"
 
 
 def test_no_import_points_up():
-    upward = [arrow for arrow in IMPORTS if layer_of(arrow.target) > layer_of(arrow.importer)]
+    upward = [arrow for arrow in IMPORTS if rank_of(arrow.target) > rank_of(arrow.importer)]
     assert not upward
 
 
 def test_no_imports_go_in_circles():
+    # Not even for types: of two modules that know each other, neither can be read by itself.
+    arrows: dict[str, set[str]] = {}
+    for arrow in IMPORTS:
+        arrows.setdefault(arrow.importer, set()).add(arrow.target)
     try:
-        TopologicalSorter(RUNTIME_IMPORTS).prepare()
+        TopologicalSorter(arrows).prepare()
     except CycleError as error:
         pytest.fail(f"circular imports: {' <- '.join(error.args[1])}")
 
