@@ -6,7 +6,14 @@ from cpython.dict cimport PyDict_CheckExact, PyDict_GetItemWithError
 from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_CheckExact, PyUnicode_GET_LENGTH, PyUnicode_KIND
 
-from asgiserve._speedups.asgi.cycle cimport Cycle, as_bytes, as_dict, as_text, take_kind, take_status
+from asgiserve._speedups.asgi.cycle cimport (
+    Cycle,
+    as_bytes,
+    as_dict,
+    as_text,
+    take_kind,
+    take_status,
+)
 from asgiserve._speedups.codecs.ws_frames cimport is_close_code
 
 from asgiserve.errors import AppError, ClientDisconnected

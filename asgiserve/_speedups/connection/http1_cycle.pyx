@@ -6,7 +6,11 @@ from cpython.time cimport perf_counter
 from asgiserve._speedups.logs.access_line cimport AccessLines
 from asgiserve._speedups.connection.context cimport WorkerContext
 from asgiserve._speedups.connection.flow_control cimport WriteGate
-from asgiserve._speedups.codecs.http1_framing cimport ResponseFramer, frame_error, frame_informational
+from asgiserve._speedups.codecs.http1_framing cimport (
+    ResponseFramer,
+    frame_error,
+    frame_informational,
+)
 from asgiserve._speedups.codecs.http1_head cimport RequestHead
 from asgiserve._speedups.codecs.http1_parser cimport RequestSink
 from asgiserve._speedups.asgi.http_cycle cimport HttpCycle
