@@ -55,7 +55,7 @@ def examine(settings: Settings) -> list[Finding]:
     """
     config = settings.make_config(Config)
     return [
-        Finding("asgiserve", Level.OK, f"{__version__} in {Path(__file__).parent.parent}"),
+        Finding("asgiserve", Level.OK, f"{__version__} in {Path(__file__).parents[2]}"),
         *find_in_software(config),
         *find_on_machine(config, Machine()),
     ]
