@@ -13,11 +13,11 @@ leave_out() {
 
 # The language of an older Python, and what depends on its asyncio: the protocols, in the compiled build.
 SELECTED_OF_311=(
-    tests/asgi tests/codecs tests/connection tests/middleware tests/server tests/supervisor
+    tests/{asgi,codecs,connection,logs,middleware,net,process,reload,server,supervisor,worker}
     tests/e2e/test_{asgi_semantics,bodies,embedding,shutdown,signals,tls,websockets_library,workers}.py
 )
 # What PyPy has other than CPython: its garbage collector, its Python code compiled at run time.
 SELECTED_OF_PYPY=(
-    tests/asgi tests/codecs tests/connection tests/middleware
+    tests/{asgi,codecs,connection,logs,middleware}
     tests/e2e/test_{asgi_semantics,bodies,curl,hostile_clients,shutdown,websocket_protocol,workers}.py
 )

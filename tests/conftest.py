@@ -1,14 +1,17 @@
-"""Fixtures of every test: the two columns, and the event loop of ``async def`` tests."""
+"""Fixtures of tests in several folders: the two columns, the event loop, adopted processes."""
 
 from __future__ import annotations
 
+import ctypes
 import signal
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
 
 from asgiserve._twins import Column
+from asgiserve.process.orphans import PR_SET_CHILD_SUBREAPER, adopt_orphans
 from tests.columns import COLUMNS, load_namespace
 
 # These assert in the name of the tests, and should show as much when they fail.
@@ -51,3 +54,12 @@ def column(request: pytest.FixtureRequest) -> Column:
 def anyio_backend() -> str:
     """Run ``async def`` tests on asyncio alone."""
     return "asyncio"
+
+
+@pytest.fixture
+def adopting() -> Iterator[None]:
+    """Processes that lose their parents become the test's."""
+    if not adopt_orphans():
+        pytest.skip("no adoption here")
+    yield
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)

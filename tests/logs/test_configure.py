@@ -370,4 +370,4 @@ def test_exception_that_python_cannot_format_is_shown(monkeypatch, formatter):
         )
     line = formatter().format(record)
     assert "KeyError: 'a'" in line
-    assert "test_log.py" in line
+    assert "test_configure.py" in line

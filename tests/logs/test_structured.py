@@ -145,7 +145,7 @@ def test_colours_are_for_text():
 
 # Documentation ---------------------------------------------------------------------------------
 
-PAGE = (Path(__file__).parent.parent / "docs" / "logs.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "logs.md").read_text()
 
 
 @pytest.fixture
