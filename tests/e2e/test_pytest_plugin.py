@@ -139,6 +139,7 @@ def test_plugin_imports_no_server_before_it_is_used():
     )
     assert eval(result.stdout) == [
         "asgiserve",
+        "asgiserve.config",
         "asgiserve.config.parameters",
         PLUGIN,
         "asgiserve.version",
