@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.frame_traces import BINARY, CLOSE, PING, PONG, TEXT, close_payload
+from tests.frame_traces import close_payload
+from tests.ws_peer import BINARY, CLOSE, PING, PONG, TEXT
 
 
 def header(first: int, length: int) -> bytes:
