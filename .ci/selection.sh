@@ -13,7 +13,7 @@ leave_out() {
 
 # The language of an older Python, and what depends on its asyncio: the protocols, in the compiled build.
 SELECTED_OF_311=(
-    tests/{asgi,codecs,connection,logs,middleware,net,process,reload,server,supervisor,worker}
+    tests/{asgi,connection,middleware,net,process,server,worker}
     tests/e2e/test_{asgi_semantics,bodies,embedding,shutdown,signals,tls,websockets_library,workers}.py
 )
 # What PyPy has other than CPython: its garbage collector, its Python code compiled at run time.

@@ -1,15 +1,29 @@
 """Servers whose log holds nothing but their own plain lines, and what a report is to tell."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
 
-from ..clients import HttpxClient
+from ..clients import CLIENTS, Client, HttpxClient
 from ..conftest import StartServer
 from ..server_process import ServerProcess
 from .graphql_peer import GraphqlSocket, open_graphql
 from .packages import describe
+
+# What a framework makes of a request does not depend on who sent it; the clients differ in how they
+# send, which the other end-to-end tests try with all of them.
+ASKING_CLIENTS = (
+    sorted(CLIENTS) if os.environ.get("ASGISERVE_TEST_END_TO_END") == "both" else ["httpx"]
+)
+
+
+@pytest.fixture(params=ASKING_CLIENTS)
+def client(request: pytest.FixtureRequest) -> Iterator[Client]:
+    """The client that asks each framework; at night, each of them in turn."""
+    with closing(CLIENTS[request.param]()) as client:
+        yield client
 
 
 def keep_plain(start: StartServer) -> StartServer:
