@@ -60,9 +60,11 @@ BORDERS = (
     # Where a task lets its coroutine go on.
     Border("application", "PyIter_Send", "Cycle.start"),
     Border("rest", "Cycle.send", "PyIter_Send", is_def=True),
-    Border("framing", "ResponseFramer.hold_head", "Cycle.send"),
-    Border("framing", "ResponseFramer.frame_body", "Cycle.send"),
-    Border("transport", "WriteGate.write_end", "Cycle.send"),
+    # What it returned, once it is awaited.
+    Border("rest", "PendingSend._has_sent", "PyIter_Send"),
+    Border("framing", "ResponseFramer.hold_head", "PendingSend._has_sent"),
+    Border("framing", "ResponseFramer.frame_body", "PendingSend._has_sent"),
+    Border("transport", "WriteGate.write_end", "PendingSend._has_sent"),
     Border("rest", "Http1Connection.on_app_done", "Cycle.start"),
 )
 
