@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from asgiserve.config.config import OPTIONS
+
 from .pages import ROOT, find_pages, name_of
 
 Passage = tuple[str, str]
@@ -171,12 +173,19 @@ def read_drawings() -> Iterator[Passage]:
             yield name_of(drawing), re.sub(r"<[^>]*>", " ", match[1] or match[2] or "")
 
 
+def read_help() -> Iterator[Passage]:
+    """The help text of each option."""
+    for name, option in OPTIONS.items():
+        yield name, option.help
+
+
 # What users read; each gives its texts and where they are.
 SOURCES: dict[str, Callable[[], Iterator[Passage]]] = {
     "pages": read_pages,
     "examples": read_examples,
     "titles": read_titles,
     "drawings": read_drawings,
+    "help": read_help,
 }
 
 

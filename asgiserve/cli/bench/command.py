@@ -142,7 +142,7 @@ BENCH_OPTIONS: dict[str, tuple[Option, Any]] = {
         Option(
             seconds(is_zero_allowed=True),
             LOAD,
-            "How long they are sent before that, at least until the first answer; 0: not at all.",
+            "How long they are sent before that, at least until the first response; 0: not at all.",
         ),
         1,
     ),

@@ -20,28 +20,28 @@ class LimitOptions(OptionGroup):
         None,
         optional(integer(1)),
         LIMITS,
-        "Requests in progress above which more are answered 503.",
+        "Requests in progress above which further ones get 503.",
     )
     limit_queue: int = option(
         0,
         integer(0),
         LIMITS,
-        "Requests above limit_concurrency that wait for their turn before more are answered 503.",
+        "Requests above limit_concurrency that are queued before further ones get 503.",
     )
     limit_connections: int | None = option(
         None,
         optional(integer(1)),
         LIMITS,
-        "Open connections of a worker above which it accepts no more.",
+        "Open connections of a worker above which it stops accepting.",
     )
     limit_max_requests: int | None = option(
         None,
         optional(integer(1)),
         LIMITS,
-        "Stop after this number of requests; a worker of several is replaced.",
+        "Stop after this many requests; one of several workers is replaced.",
     )
     limit_max_requests_jitter: int = option(
-        0, integer(0), LIMITS, "Add up to this number, by chance, to limit_max_requests."
+        0, integer(0), LIMITS, "Add a random number, up to this one, to limit_max_requests."
     )
     limit_request_target: int = option(
         8192, size(1), LIMITS, "Longest request target; above it 414."

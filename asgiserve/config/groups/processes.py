@@ -37,25 +37,25 @@ class ProcessOptions(OptionGroup):
         True,
         kinds.SWITCH,
         PROCESSES,
-        "Have a process ready, without APP, that forks workers or takes a dead one's place.",
+        "Keep a standby process, without APP, that forks workers or replaces a dead one.",
     )
     reuse_port: bool = option(
         False,
         kinds.SWITCH,
         PROCESSES,
-        "Give each worker a TCP socket of its own; the kernel spreads connections by chance.",
+        "Give each worker its own TCP socket; the kernel spreads connections at random.",
     )
     balance: bool = option(
         True,
         kinds.SWITCH,
         PROCESSES,
-        "Have a worker leave new connections to the others while it holds more than the mean.",
+        "Leave new connections to other workers while one has more than the average.",
     )
     timeout_worker_healthcheck: float = option(
         30,
         seconds(),
         PROCESSES,
-        "Replace a worker whose event loop stands still for so long.",
+        "Replace a worker whose event loop is blocked this long.",
     )
     worker_max_lifetime: float | None = option(
         None, optional(seconds()), PROCESSES, "Replace a worker after this time."

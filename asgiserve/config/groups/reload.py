@@ -38,12 +38,12 @@ class ReloadOptions(OptionGroup):
         (),
         values.PATTERNS,
         RELOAD,
-        "Leave out what matches this pattern; may be repeated. "
+        "Ignore what matches this pattern; may be repeated. "
         "[default: .*, *.py[cod], *.sw?, *~ and the like]",
         flag="--reload-exclude",
     )
     reload_delay: float = option(
-        0.25, seconds(), RELOAD, "Time between looks at the files, and for changes to settle."
+        0.25, seconds(), RELOAD, "Time between checks of the files, and for changes to settle."
     )
 
     def check(self) -> None:

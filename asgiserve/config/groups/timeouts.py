@@ -34,7 +34,7 @@ class TimeoutOptions(OptionGroup):
         60, seconds(), TIMEOUTS, "Longest pause within a request body."
     )
     timeout_write: float = option(
-        60, seconds(), TIMEOUTS, "Longest pause of a client that should read."
+        60, seconds(), TIMEOUTS, "Longest pause of a client in reading a response."
     )
     timeout_queue: float = option(
         5, seconds(), TIMEOUTS, "Longest wait of a request in limit_queue; then 503."
@@ -43,7 +43,7 @@ class TimeoutOptions(OptionGroup):
         30,
         optional(seconds(is_zero_allowed=True)),
         TIMEOUTS,
-        "Time for running requests to end; none: no limit.",
+        "Time for running requests to finish; none: no limit.",
     )
     drain_delay: float = option(
         0,

@@ -27,29 +27,30 @@ class UvicornOptions(OptionGroup):
         "auto",
         choice("auto", "h11", "httptools", "zttp"),
         UVICORN,
-        "Taken for uvicorn's sake: whatever is named, there is one parser.",
+        "Accepted for uvicorn compatibility; ignored, as there is one parser.",
     )
     http2: bool = option(
-        False, kinds.SWITCH, UVICORN, "Taken when false: HTTP/2 is a proxy's business."
+        False,
+        kinds.SWITCH,
+        UVICORN,
+        "Accepted for uvicorn compatibility; only false, as HTTP/2 is left to a proxy.",
     )
     ssl_version: int = option(
         17,
         values.SSL_VERSION,
         UVICORN,
-        "Taken when it names no one version, as 17 does; see ssl_min_version.",
+        "Accepted for uvicorn compatibility if not a single version, as 17; see ssl_min_version.",
     )
     h11_max_incomplete_event_size: int | None = option(
-        None, optional(size(1)), UVICORN, "Another name of limit_request_head."
+        None, optional(size(1)), UVICORN, "Alias of limit_request_head, for uvicorn compatibility."
     )
     callback_notify: str | Callable[[], Awaitable[None]] | None = option(
         None,
         optional(values.IMPORT_OR_CALLABLE),
         UVICORN,
-        "Coroutine function, MODULE:FUNCTION, to call again and again while serving.",
+        "Coroutine function, MODULE:FUNCTION, to call periodically while serving.",
     )
-    timeout_notify: float = option(
-        30, seconds(), UVICORN, "Time between the calls of callback_notify."
-    )
+    timeout_notify: float = option(30, seconds(), UVICORN, "Time between calls of callback_notify.")
 
     def check(self) -> None:
         if self.http2:
