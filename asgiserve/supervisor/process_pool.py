@@ -189,7 +189,7 @@ class ProcessPool:
         if self._is_restarting and all(
             worker.generation == self._generation for worker in self._standing()
         ):
-            logger.info("All %d workers are new", self.size)
+            logger.info("Rolling restart complete (%d workers)", self.size)
             self._end_restart()
 
     # --- what the operator wants ------------------------------------------------------------------

@@ -202,7 +202,7 @@ class Supervisor:
                 self._load_app(config)
         except (ConfigError, StartupError) as error:
             configure_logging(self._config)
-            logger.error("Everything stays as it was: %s", error)
+            logger.error("Reload failed, keeping the current configuration: %s", error)
             systemd.notify_ready(self._status)
             return
         self._config = config

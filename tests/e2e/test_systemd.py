@@ -154,7 +154,7 @@ def test_service_manager_hears_the_end_of_a_reload_that_is_refused(start_server,
     server.send_signal(signal.SIGHUP)
     assert manager.receive()[0] == "RELOADING=1"
     assert manager.receive() == ready
-    assert "Everything stays as it was: " in server.log()
+    assert "Reload failed, keeping the current configuration: " in server.log()
     assert server.terminate() == 0
 
 

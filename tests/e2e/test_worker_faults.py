@@ -149,7 +149,7 @@ def test_restart_takes_another_process_that_waits(server):
     wait_until(lambda: len(children_of(supervisor)) == WORKERS + 1, "a spare process")
     (spare,) = children_of(supervisor) - old
     server.send_signal(signal.SIGHUP)
-    server.wait_for_log(f"All {WORKERS} workers are new")
+    server.wait_for_log(rf"Rolling restart complete \({WORKERS} workers\)")
     assert not is_alive(spare)
     assert spare not in workers_of(server)
     assert server.terminate() == 0

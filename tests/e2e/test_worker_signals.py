@@ -70,7 +70,7 @@ def test_restart_under_load_loses_nothing(start, keep_alive):
     with load_on(server.address, keep_alive=keep_alive) as load:
         wait_until(lambda: load.answers, "answers before the restart")
         server.send_signal(signal.SIGHUP)
-        server.wait_for_log("All 2 workers are new")
+        server.wait_for_log(r"Rolling restart complete \(2 workers\)")
         wait_until(lambda: not any(is_alive(pid) for pid in old), "the old workers to end")
         wait_until(lambda: any("new" in pid for pid in load.answers), "a new worker's answer")
     assert not load.failures
@@ -80,7 +80,7 @@ def test_restart_under_load_loses_nothing(start, keep_alive):
 def test_next_worker_is_ready_before_one_stops(start):
     server = start()
     server.send_signal(signal.SIGHUP)
-    server.wait_for_log("All 2 workers are new")
+    server.wait_for_log(r"Rolling restart complete \(2 workers\)")
     wait_until(lambda: server.log().count("Stopped server process") == 2, "the old ones to stop")
     events = re.findall("Worker serves|Stopped server process", server.log())
     up = 0
@@ -101,7 +101,7 @@ def test_broken_application_leaves_the_old_workers_alone(start):
     assert workers_of(server) == old
     (server.work_dir / "broken").unlink()
     server.send_signal(signal.SIGHUP)
-    server.wait_for_log("All 2 workers are new")
+    server.wait_for_log(r"Rolling restart complete \(2 workers\)")
 
 
 def test_configuration_file_is_read_again(start):
@@ -110,7 +110,7 @@ def test_configuration_file_is_read_again(start):
     path = server.work_dir / "asgiserve.toml"
     path.write_text('workers = 3\nport = 1\nheaders = ["x-config: new"]\n')
     server.send_signal(signal.SIGHUP)
-    server.wait_for_log("All 3 workers are new")
+    server.wait_for_log(r"Rolling restart complete \(3 workers\)")
     wait_until(lambda: not any(is_alive(pid) for pid in old), "the old workers to end")
     # The port of the command line holds, so that nothing has changed.
     assert "Only a new start changes" not in server.log()
@@ -123,7 +123,7 @@ def test_configuration_that_is_wrong_changes_nothing(start):
     old = wait_for_workers(server, 2)
     (server.work_dir / "asgiserve.toml").write_text("workers = 'many'\n")
     server.send_signal(signal.SIGHUP)
-    server.wait_for_log("Everything stays as it was: workers: ")
+    server.wait_for_log("Reload failed, keeping the current configuration: workers: ")
     assert workers_of(server) == old
     assert ask(server)[1] in old
 
@@ -133,7 +133,7 @@ def test_option_that_cannot_change_is_kept_with_a_warning(start):
     (server.work_dir / "asgiserve.toml").write_text("workers = 2\npid = 'second.pid'\n")
     server.send_signal(signal.SIGHUP)
     server.wait_for_log("Only a new start changes pid")
-    server.wait_for_log("All 2 workers are new")
+    server.wait_for_log(r"Rolling restart complete \(2 workers\)")
     assert (server.work_dir / "first.pid").read_text() == f"{server.pid}\n"
     assert not (server.work_dir / "second.pid").exists()
     assert server.terminate() == 0
